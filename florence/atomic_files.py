@@ -1,0 +1,38 @@
+"""Files that are either whole or not there: written beside the target, then renamed."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
+    """A temporary path in the target's folder; renamed to the target when the block ends without an error.
+
+    Args:
+        target: File to write; its folder is made.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f'.{target.stem}-', suffix=target.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files private; a result should be readable as any other new file is.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(target: str | os.PathLike, content: Any) -> None:
+    """Write JSON atomically; numpy and tensor scalars become plain numbers."""
+    with atomic_path(target) as path:
+        path.write_text(json.dumps(content, indent=2, sort_keys=True, default=lambda value: value.item()) + '\n')

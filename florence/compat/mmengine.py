@@ -1,0 +1,37 @@
+"""Mends for onedl-mmengine 0.10.12 (and mmengine 0.10.7, whose code is the same here).
+
+* `mmengine.dist.utils` selects a CUDA device in every launcher, so that a gloo job cannot start without CUDA.
+* `mmengine.runner.loops` sleeps two seconds whenever an iteration-based loop starts its data anew "to prevent
+  possible deadlock"; the epoch-based loop of the same file starts its data anew without it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from florence.compat.finder import Mend
+from florence.compat.module_view import ModuleView
+
+
+@contextmanager
+def _cuda_device_only_with_cuda(module: ModuleType) -> Iterator[None]:
+    yield
+    torch = module.torch
+
+    def set_device(device: int) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(device)
+
+    module.torch = ModuleView(torch, cuda=ModuleView(torch.cuda, set_device=set_device))
+
+
+@contextmanager
+def _no_sleep(module: ModuleType) -> Iterator[None]:
+    yield
+    module.time = ModuleView(module.time, sleep=lambda seconds: None)
+
+
+MENDS = (
+    Mend('mmengine.dist.utils', around=_cuda_device_only_with_cuda),
+    Mend('mmengine.runner.loops', around=_no_sleep),
+)

@@ -1,0 +1,11 @@
+"""Digit scenes, the embedded world: real handwritten digits in composed scenes, rendered on the fly, no download.
+
+One scene knows everything about itself; each data set here is a thin view of the same scene for one task, in the sample format
+of that task's real data sets.
+"""
+
+from florence.datasets.digit_scenes.classification import DigitSceneClassification
+from florence.datasets.digit_scenes.pairs import DigitScenePairs
+from florence.datasets.digit_scenes.retrieval import DigitSceneRetrieval
+
+__all__ = ['DigitSceneClassification', 'DigitScenePairs', 'DigitSceneRetrieval']

@@ -1,0 +1,93 @@
+"""Order and reading of tar shards in the WebDataset layout: which shards a worker reads, and their members as samples.
+
+Shards are drawn with a generator seeded by (seed, epoch), the same on every rank, then dealt to ranks and workers, so
+that in one epoch every sample is read exactly once over all workers. Reading and grouping of tar members is the
+`webdataset` library's.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+STREAM_PREFIX = 'pipe:'
+
+
+def expand_shards(shards: str | Sequence[str]) -> list[str]:
+    """Paths of all shards.
+
+    Args:
+        shards: Paths, or a pattern with ranges in braces, `train-{000000..000099}.tar`; several patterns are parted
+            by `::`. URLs and `pipe:` commands are passed on to `webdataset` unseen.
+
+    Raises:
+        FileNotFoundError: If a local shard is missing.
+        ValueError: If there is no shard, or one is named twice.
+    """
+    from webdataset.shardlists import expand_urls
+
+    found = [path for item in ([shards] if isinstance(shards, str) else shards) for path in expand_urls(item)]
+    if not found:
+        raise ValueError('no shard given')
+    if len(set(found)) < len(found):
+        raise ValueError(f'a shard is named twice: {next(path for path in found if found.count(path) > 1)}')
+    missing = [path for path in found if _is_local(path) and not Path(path).is_file()]
+    if missing:
+        raise FileNotFoundError(f'{len(missing)} of {len(found)} shards are missing, the first is {missing[0]}')
+    return found
+
+
+def _is_local(path: str) -> bool:
+    return '://' not in path and not path.startswith(STREAM_PREFIX)
+
+
+def deal_shards(
+    shards: Sequence[str], *, seed: int | None, epoch: int, rank: int, world_size: int, worker: int, num_workers: int
+) -> list[str]:
+    """Shards of one worker in one epoch, in reading order.
+
+    Args:
+        shards: All shards, in the same order on every rank.
+        seed: Start of the random order; None = as listed.
+        epoch: Passes made before this one.
+        rank, world_size: This process and the number of processes.
+        worker, num_workers: This loader worker and their number in this process.
+    """
+    order = list(shards)
+    if seed is not None:
+        random.Random(f'{seed}/{epoch}').shuffle(order)
+    return order[rank::world_size][worker::num_workers]
+
+
+def read_shard(path: str, on_error: Callable[[Exception], bool]) -> Iterator[dict]:
+    """Samples of one shard: dicts of raw bytes by file extension, with `__key__` and `__url__`.
+
+    Args:
+        path: The tar file.
+        on_error: Told of every failure; returns True to read on after it.
+    """
+    from webdataset.tariterators import tarfile_samples
+
+    yield from tarfile_samples(iter([{'url': path}]), handler=on_error)
+
+
+def shuffle_buffer(samples: Iterator[dict], size: int, rng: random.Random) -> Iterator[dict]:
+    """The same samples in random order, no one more than about `size` places early.
+
+    Args:
+        samples: A stream.
+        size: Samples held in memory; 0 = keep the order.
+        rng: Source of the order.
+    """
+    buffer: list[dict] = []
+    for sample in samples:
+        buffer.append(sample)
+        if len(buffer) > size:
+            yield _take_random(buffer, rng)
+    while buffer:
+        yield _take_random(buffer, rng)
+
+
+def _take_random(buffer: list[dict], rng: random.Random) -> dict:
+    position = rng.randrange(len(buffer))
+    buffer[position], buffer[-1] = buffer[-1], buffer[position]
+    return buffer.pop()

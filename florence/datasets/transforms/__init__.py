@@ -1,0 +1,31 @@
+"""Pipeline steps, one idea per file. All of them work on one results dict:
+
+| key | set by | meaning |
+|---|---|---|
+| `sample_id` | data set | name of the sample in messages, str |
+| `img_path` or `img_bytes` | data set | where the image is, or the encoded file itself |
+| `image_id` | data set | identity of the image, where the annotation has one |
+| `text` or `captions` | data set | one description, or all of them (tuple of str); `PickCaption` turns the second into the first |
+| `caption_ids` | data set | ids that belong to `captions`, where the annotation has them |
+| `gt_label`, `gt_labels` | data set | class index, int; or several, tuple of int |
+| `classes`, `templates` | data set | all class names, tuple of str; name of the prompt-template set |
+| `img`, `ori_shape` | `LoadImage` | `(H, W, 3)` uint8 RGB; size of the file's image, `(H, W)` |
+| `label` | `HashTextLabel` | identity of the text before any template, int in `[0, 2**63)` |
+| `is_templated` | `ExpandShortText` | whether a template changed `text` |
+
+Randomness comes from numpy's global generator, which mmengine seeds once per loader worker.
+"""
+
+from florence.datasets.transforms.expand_short_text import ExpandShortText
+from florence.datasets.transforms.hash_text_label import HashTextLabel
+from florence.datasets.transforms.load_image import LoadImage
+from florence.datasets.transforms.pack_image_text import PackImageText
+from florence.datasets.transforms.pick_caption import PickCaption
+from florence.datasets.transforms.random_flip import RandomFlip
+from florence.datasets.transforms.random_resized_crop import RandomResizedCrop
+from florence.datasets.transforms.resize_center_crop import ResizeCenterCrop
+
+__all__ = [
+    'ExpandShortText', 'HashTextLabel', 'LoadImage', 'PackImageText', 'PickCaption', 'RandomFlip', 'RandomResizedCrop',
+    'ResizeCenterCrop',
+]  # fmt: skip

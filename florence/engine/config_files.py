@@ -1,0 +1,137 @@
+"""Reading of config files for the command-line tools, with the checks that mmengine leaves out.
+
+mmengine adds an unknown `--cfg-options` key silently and looks types up only when it builds them. Here an unknown key is an error
+with a suggestion, and the typed dicts of a config can be listed with the scope each will be looked up in.
+"""
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import Registry, root
+
+
+def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Config:
+    """Read a config and apply command-line overrides.
+
+    Args:
+        path: A file, or `mmdet::NAME.py` / `mmaction::NAME.py` for one that an installed package ships.
+        cfg_options: Overrides, dotted key -> value.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        KeyError: If an override names a key that the config does not have.
+    """
+    if '::' in path:
+        cfg = _packaged_config(path)
+    elif not Path(path).is_file():
+        raise FileNotFoundError(f'no config file {path!r}: expected a path such as configs/unicl/NAME.py or mmdet::NAME.py.')
+    else:
+        cfg = Config.fromfile(path)
+    if cfg_options:
+        check_overrides(cfg, cfg_options)
+        cfg.merge_from_dict(dict(cfg_options))
+    return cfg
+
+
+def _packaged_config(path: str) -> Config:
+    from mmengine.hub import get_config
+
+    package, name = path.split('::', 1)
+    cfg = get_config(path if name.endswith('.py') else f'{path}.py')
+    # `mmdet::x` read as a base adds the scope; read as the main file it comes from default_runtime or not at all.
+    cfg.setdefault('default_scope', package)
+    return cfg
+
+
+def check_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Check that every override meets something in the config.
+
+    A new last part is allowed where it can be a constructor argument, i.e. in a dict with a `type`.
+
+    Args:
+        cfg: The config before the overrides.
+        options: Dotted key -> value; a list element is named by its index.
+
+    Raises:
+        KeyError: For a key that the config does not have, with the closest ones that it has.
+    """
+    for key in options:
+        node: Any = cfg
+        parts = key.split('.')
+        for depth, part in enumerate(parts):
+            where = '.'.join(parts[:depth]) or 'the config'
+            if isinstance(node, list | tuple):
+                if not part.isdigit() or int(part) >= len(node):
+                    raise KeyError(f'--cfg-options {key}: {where} is a list of {len(node)}, {part!r} is no index of it.')
+                node = node[int(part)]
+            elif isinstance(node, Mapping) and part in node:
+                node = node[part]
+            elif isinstance(node, Mapping):
+                if depth == len(parts) - 1 and depth > 0 and 'type' in node:
+                    break
+                close = difflib.get_close_matches(part, list(node), n=1)
+                hint = f" Did you mean '{close[0]}'?" if close else f' It has: {", ".join(map(str, node))}.'
+                raise KeyError(f"--cfg-options {key}: no '{part}' in {where}.{hint}")
+            else:
+                raise KeyError(f'--cfg-options {key}: {where} is {node!r}, it has no parts.')
+
+
+def iter_types(node: Any, path: str = '', scope: str | None = None) -> Iterator[tuple[str, Any, str | None]]:
+    """Every typed dict of a config: its dotted path, the type, and the scope the type is looked up in.
+
+    Args:
+        node: A config or a part of one.
+        path: Dotted path of `node`.
+        scope: Scope in force at `node`; a `_scope_` entry changes it for its dict and what is below.
+    """
+    if isinstance(node, Mapping):
+        scope = node.get('_scope_', scope)
+        if 'type' in node:
+            yield path, node['type'], scope
+        for key, value in node.items():
+            yield from iter_types(value, f'{path}.{key}' if path else str(key), scope)
+    elif isinstance(node, list | tuple):
+        for index, value in enumerate(node):
+            yield from iter_types(value, f'{path}.{index}' if path else str(index), scope)
+
+
+def _registries() -> list[Registry]:
+    import florence.registry
+
+    roots = [value for value in vars(root).values() if isinstance(value, Registry)]
+    return roots + [florence.registry.TOKENIZERS]
+
+
+def resolve_type(type_name: Any, scope: str | None) -> Any:
+    """The class or function that a `type` entry stands for.
+
+    Args:
+        type_name: Entry of a config: a string, with or without scope prefix, or the class itself.
+        scope: Scope of a string without prefix.
+
+    Raises:
+        KeyError: If no registry has it.
+    """
+    if not isinstance(type_name, str):
+        return type_name
+    key = type_name if '.' in type_name or scope is None else f'{scope}.{type_name}'
+    for registry in _registries():
+        try:
+            found = registry.get(key)
+        except RuntimeError:  # mmengine's answer to a name that is also no importable object
+            continue
+        if found is not None:
+            return found
+    raise KeyError(f'{type_name!r} (scope {scope!r}) is in no registry: check its spelling and its scope prefix.')
+
+
+def source_location(target: Any) -> str:
+    """`file:line` of a class or function; the module's name where there is no source."""
+    try:
+        return f'{inspect.getsourcefile(target)}:{inspect.getsourcelines(target)[1]}'
+    except (OSError, TypeError):
+        return str(getattr(target, '__module__', target))

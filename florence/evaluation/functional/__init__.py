@@ -1,0 +1,24 @@
+"""Metrics as plain functions of tensors and arrays."""
+
+from florence.evaluation.functional.accuracy import mean_per_class_accuracy, rank_of_target, topk_accuracy
+from florence.evaluation.functional.mean_ap import average_precision, multi_label_ap
+from florence.evaluation.functional.retrieval import (
+    RetrievalRanks,
+    fold_ranks,
+    median_rank,
+    recall_at_k,
+    retrieval_ranks,
+)
+
+__all__ = [
+    'RetrievalRanks',
+    'average_precision',
+    'fold_ranks',
+    'mean_per_class_accuracy',
+    'median_rank',
+    'multi_label_ap',
+    'rank_of_target',
+    'recall_at_k',
+    'retrieval_ranks',
+    'topk_accuracy',
+]

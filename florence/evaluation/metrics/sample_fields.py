@@ -1,0 +1,33 @@
+"""Reading of the fields that a metric needs, with an error that says where a missing one comes from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+SOURCES = {
+    'gt_label': 'the data set gives it (one class index per image; for several classes use MultiLabelAP)',
+    'gt_labels': 'the data set gives it (a tuple of class indices; for a single class use ZeroShotAccuracy)',
+    'captions': 'the data set gives it (a tuple of all captions of the image) and PackImageText packs it',
+    'pred_scores': 'the model predicts it for samples with `classes`: give the data set its class names',
+    'image_embeds': "the model's `predict` gives it",
+    'text_embeds': 'the model predicts it for samples with `captions`: use a retrieval data set',
+}
+
+
+def read_fields(metric: object, sample: Mapping[str, Any], *names: str) -> tuple[Any, ...]:
+    """The named fields of a prediction.
+
+    Args:
+        metric: Who asks, for the message.
+        sample: A data sample as dict.
+        names: Keys of `SOURCES`.
+
+    Raises:
+        KeyError: If a field is missing; says which one, in which sample, and what provides it.
+    """
+    for name in names:
+        if name not in sample:
+            raise KeyError(
+                f'{type(metric).__name__} needs the field {name!r}, sample {sample.get("sample_id")!r} has '
+                f'{sorted(sample)}: {SOURCES[name]}.'
+            )
+    return tuple(sample[name] for name in names)

@@ -1,0 +1,1 @@
+"""State-dict maps between official or Hugging Face checkpoints and ours."""

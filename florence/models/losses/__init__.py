@@ -1,0 +1,5 @@
+"""Training losses."""
+
+from florence.models.losses.unicl import UniCLLoss
+
+__all__ = ['UniCLLoss']

@@ -1,0 +1,185 @@
+"""Florence's pretraining model: image tower, text tower, two linear projections, UniCL (arXiv 2111.11432, sections 2.2-2.3).
+
+The image feature is the global average of the last map, the text feature the end token; both are projected without bias and
+normalised in fp32. Identical texts of a batch are encoded once. Each tower is any registered module: a backbone that maps
+images to a tuple of feature maps, an encoder that maps token ids to one feature.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from florence.models.data_preprocessors import ImageTextPreprocessor
+from florence.models.language import TokenizerModule
+from florence.models.losses import UniCLLoss
+from florence.models.two_tower.class_embeddings import ClassEmbeddingCache
+from florence.registry import MODELS, TOKENIZERS
+from florence.structures import ImageTextSample
+
+DEFAULT_TEMPLATES = 'simple'
+
+
+@MODELS.register_module()
+class TwoTower(BaseModel):
+    """Image and text towers that share an embedding space.
+
+    Args:
+        image_tower: Backbone: `(B, 3, H, W)` -> tuple of `(B, C_i, H_i, W_i)`; needs `embed_dims`, the width of the last map.
+        text_tower: Encoder: `input_ids, attention_mask (B, L)` -> `(B, D_t)`; needs `embed_dims`.
+        tokenizer: Config of a `florence.registry.TOKENIZERS` entry.
+        embed_dims: Width of the shared space.
+        loss: Loss of the training; None: `UniCLLoss()`.
+        logit_scale_init: Initial multiplier of the cosine, the inverse temperature.
+        logit_scale_max: The multiplier is kept in [1, this].
+        data_preprocessor: None: `ImageTextPreprocessor()`.
+        init_cfg: Initialisation of mmengine, e.g. `dict(type='Pretrained', checkpoint=...)`.
+    """
+
+    def __init__(
+        self,
+        image_tower: dict | nn.Module,
+        text_tower: dict | nn.Module,
+        tokenizer: dict,
+        *,
+        embed_dims: int,
+        loss: dict | nn.Module | None = None,
+        logit_scale_init: float = 1 / 0.07,
+        logit_scale_max: float = 100.0,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        # Built here, not by BaseModel: BaseModel looks in the root registry, which knows ours under a default scope only.
+        super().__init__(_built(data_preprocessor, ImageTextPreprocessor), init_cfg)
+        self.image_tower = _built(image_tower)
+        self.text_tower = _built(text_tower)
+        self.tokenizer = TokenizerModule(TOKENIZERS.build(tokenizer))
+        self.image_proj = nn.Linear(self.image_tower.embed_dims, embed_dims, bias=False)
+        self.text_proj = nn.Linear(self.text_tower.embed_dims, embed_dims, bias=False)
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(logit_scale_init)))
+        self.max_log_scale = math.log(logit_scale_max)
+        self.loss_module = _built(loss, UniCLLoss)
+        self._classifiers = ClassEmbeddingCache()
+        for proj in (self.image_proj, self.text_proj):
+            nn.init.normal_(proj.weight, std=proj.in_features**-0.5)
+
+    def no_weight_decay(self) -> set[str]:
+        """Names of parameters that are never decayed, besides norms and biases: the temperature."""
+        return {'logit_scale'}
+
+    def train(self, mode: bool = True) -> 'TwoTower':
+        """Switch mode; cached zero-shot classifiers are forgotten, because training changes the weights."""
+        self._classifiers.clear()
+        return super().train(mode)
+
+    def load_state_dict(self, *args, **kwargs):
+        """As `nn.Module.load_state_dict`; cached zero-shot classifiers are forgotten."""
+        self._classifiers.clear()
+        return super().load_state_dict(*args, **kwargs)
+
+    def forward(self, inputs: Tensor, data_samples: list[ImageTextSample] | None = None, mode: str = 'tensor'):
+        """Dispatch to `loss`, `predict` or `encode_image`.
+
+        Args:
+            inputs: Normalised images, `(B, 3, H, W)`.
+            data_samples: One sample an image; not needed for mode 'tensor'.
+            mode: 'loss', 'predict' or 'tensor'.
+
+        Raises:
+            ValueError: If the mode is unknown.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.encode_image(inputs)
+        raise ValueError(f"TwoTower: mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
+
+    def encode_image(self, inputs: Tensor) -> Tensor:
+        """L2-normalised image embeddings, `(B, D)` fp32.
+
+        Args:
+            inputs: Normalised images, `(B, 3, H, W)`.
+        """
+        feature = self.image_tower(inputs)[-1].mean((2, 3))  # (B, C, H, W) -> (B, C)
+        return _normalize(self.image_proj(feature))
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """L2-normalised text embeddings, `(B, D)` fp32; a text that occurs several times is encoded once.
+
+        Args:
+            texts: Non-empty strings.
+        """
+        distinct = list(dict.fromkeys(texts))
+        tokens = self.tokenizer.encode(distinct)
+        device = self.text_proj.weight.device
+        feature = self.text_tower(tokens['input_ids'].to(device), tokens['attention_mask'].to(device))
+        embeds = _normalize(self.text_proj(feature))
+        if len(distinct) == len(texts):
+            return embeds
+        position = {text: index for index, text in enumerate(distinct)}
+        return embeds.index_select(0, torch.tensor([position[text] for text in texts], device=device))
+
+    def loss(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> dict[str, Tensor]:
+        """UniCL loss of a batch, and the temperature for the log.
+
+        Raises:
+            ValueError: If a sample has no text.
+        """
+        missing = [sample.get('sample_id') for sample in data_samples if not sample.get('text')]
+        if missing:
+            raise ValueError(f'{len(missing)} training samples have no text, e.g. {missing[0]!r}: check the pipeline.')
+        with torch.no_grad():
+            self.logit_scale.clamp_(0, self.max_log_scale)
+        labels = torch.tensor([sample.label for sample in data_samples], dtype=torch.int64, device=inputs.device)
+        scale = self.logit_scale.float().exp()
+        loss = self.loss_module(
+            self.encode_image(inputs), self.encode_text([sample.text for sample in data_samples]), labels, scale
+        )
+        return {'loss_unicl': loss, 'logit_scale': scale.detach()}
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> list[ImageTextSample]:
+        """Embeddings of each image; of its captions where it has some; class scores where it has classes.
+
+        Returns:
+            The samples with `image_embeds`, and `text_embeds` or `pred_scores` and `pred_label`.
+        """
+        image_embeds = self.encode_image(inputs)
+        captions = [caption for sample in data_samples for caption in sample.get('captions', ())]
+        text_embeds = self.encode_text(captions) if captions else None
+        start = 0
+        for sample, embeds in zip(data_samples, image_embeds, strict=True):
+            sample.image_embeds = embeds
+            if 'captions' in sample:
+                sample.text_embeds = text_embeds[start : start + len(sample.captions)]
+                start += len(sample.captions)
+            if 'classes' in sample:
+                sample.pred_scores = self._class_scores(embeds, sample)
+                sample.pred_label = sample.pred_scores.argmax()
+        return data_samples
+
+    def class_embeddings(self, classes: Sequence[str], templates: str = DEFAULT_TEMPLATES) -> Tensor:
+        """Zero-shot classifier `(C, D)`, kept until the weights change."""
+        return self._classifiers.get(self.encode_text, tuple(classes), templates)
+
+    def _class_scores(self, image_embeds: Tensor, sample: ImageTextSample) -> Tensor:
+        classifier = self.class_embeddings(sample.classes, sample.get('templates', DEFAULT_TEMPLATES))
+        return self.logit_scale.float().exp() * (classifier @ image_embeds)
+
+
+def _built(module: dict | nn.Module | None, default: type[nn.Module] | None = None) -> nn.Module:
+    """A module from its config, or as it is, or the default."""
+    if module is None:
+        assert default is not None
+        return default()
+    return MODELS.build(module) if isinstance(module, dict) else module
+
+
+def _normalize(embeds: Tensor) -> Tensor:
+    """L2-normalise in fp32 (fp64 stays fp64): half precision loses the small differences that the loss lives from."""
+    return F.normalize(embeds.to(torch.promote_types(embeds.dtype, torch.float32)), dim=-1, eps=1e-8)

@@ -1,0 +1,31 @@
+"""The image-text-label triplet that travels from the data pipeline through the model to the metrics.
+
+Florence (arXiv 2111.11432, section 2.2) trains on triplets (image, text, label), the label being the identity of the
+description. One sample class serves pretraining, zero-shot classification and retrieval; each task fills its fields.
+"""
+
+from mmengine.structures import BaseDataElement
+
+
+class ImageTextSample(BaseDataElement):
+    """Annotations and predictions of one image with its text.
+
+    Metainfo:
+        sample_id: Name of the sample for messages and duplicates (file path, shard key or index), str.
+        img_shape: `(H, W)` of the network input, pixels.
+
+    Training fields:
+        text: Description that is encoded, str; a short one may have been expanded by a template.
+        label: 63-bit hash of the description before templating, int; -1 = unlabelled, matches only itself.
+        is_templated: Whether `text` was expanded by a template.
+
+    Evaluation fields:
+        captions: Every description of the image (retrieval), tuple of str.
+        classes, templates: Class names, tuple of str, and the name of the prompt-template set (zero-shot).
+        gt_label: Class index, int; or `gt_labels`, tuple of int, where an image has several classes.
+
+    Predictions:
+        image_embeds: `(D,)` fp32, L2-normalised.
+        text_embeds: `(K, D)` fp32, L2-normalised, one row per entry of `captions`.
+        pred_scores: `(C,)` fp32 logits, cosine times the logit scale; `pred_label` is its arg max.
+    """

@@ -1,0 +1,79 @@
+"""Mended launchers and loops of mmengine."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from unittest import mock
+
+import mmengine.dist.utils
+import mmengine.runner.loops
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+RANK_PROGRAM = """
+import florence, torch
+from mmengine.dist import all_reduce, get_rank, init_dist
+init_dist('pytorch', backend='gloo')
+total = torch.tensor([float(get_rank() + 1)])
+all_reduce(total)
+print(f'total {total.item()}')
+"""
+
+
+def test_two_gloo_ranks_start_without_cuda():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    common = {
+        'MASTER_ADDR': '127.0.0.1',
+        'MASTER_PORT': str(port),
+        'WORLD_SIZE': '2',
+        'CUDA_VISIBLE_DEVICES': '',
+    }
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, '-c', RANK_PROGRAM],
+            env={**os.environ, **common, 'RANK': str(rank), 'LOCAL_RANK': str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        for process in ranks:
+            output, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors
+            assert 'total 3.0' in output
+    finally:
+        for process in ranks:
+            process.kill()
+
+
+@pytest.mark.parametrize('available', [True, False])
+def test_device_is_selected_only_with_cuda(available):
+    with (
+        mock.patch.object(torch.cuda, 'is_available', return_value=available),
+        mock.patch.object(torch.cuda, 'set_device') as set_device,
+    ):
+        mmengine.dist.utils.torch.cuda.set_device(3)
+    assert set_device.call_args_list == ([mock.call(3)] if available else [])
+    assert torch.cuda is not mmengine.dist.utils.torch.cuda
+
+
+def test_new_round_of_the_data_starts_without_a_pause():
+    iterator = mmengine.runner.loops._InfiniteDataloaderIterator(DataLoader(range(2)))
+    start = time.perf_counter()
+    values = [int(next(iterator)) for _ in range(5)]
+    assert values == [0, 1, 0, 1, 0]
+    assert time.perf_counter() - start < 1
+    assert time.sleep is not mmengine.runner.loops.time.sleep
+
+
+def test_environment_report_of_mmengine_works():
+    from mmengine.utils.dl_utils import collect_env
+
+    assert collect_env()['PyTorch'] == torch.__version__
