@@ -4,45 +4,39 @@ A string type such as `dict(type='florence.CoSwin')` imports `florence.registry`
 `locations` on the first look-up: no `custom_imports` and no `register_all_modules` are needed, from any scope.
 """
 
-from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
-from mmengine.registry import DATASETS as MMENGINE_DATASETS
-from mmengine.registry import EVALUATOR as MMENGINE_EVALUATOR
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
-from mmengine.registry import INFERENCERS as MMENGINE_INFERENCERS
-from mmengine.registry import LOOPS as MMENGINE_LOOPS
-from mmengine.registry import METRICS as MMENGINE_METRICS
-from mmengine.registry import MODELS as MMENGINE_MODELS
-from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
-from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
-from mmengine.registry import STRATEGIES as MMENGINE_STRATEGIES
-from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
-from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
-from mmengine.registry import Registry
+from mmengine.registry import Registry, root
 
 SCOPE = 'florence'
 
 
-def _child(name: str, parent: Registry, *locations: str) -> Registry:
-    return Registry(name, parent=parent, scope=SCOPE, locations=list(locations))
+def _child(parent: Registry, *locations: str) -> Registry:
+    return Registry(parent.name, parent=parent, scope=SCOPE, locations=list(locations))
 
 
-MODELS = _child('model', MMENGINE_MODELS, 'florence.models')
+MODELS = _child(root.MODELS, 'florence.models')
 TOKENIZERS = Registry('tokenizer', scope=SCOPE, locations=['florence.models.language'])
 
-DATASETS = _child('dataset', MMENGINE_DATASETS, 'florence.datasets')
-TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'florence.datasets.transforms')
-DATA_SAMPLERS = _child('data sampler', MMENGINE_DATA_SAMPLERS, 'florence.datasets.samplers')
+DATASETS = _child(root.DATASETS, 'florence.datasets')
+TRANSFORMS = _child(root.TRANSFORMS, 'florence.datasets.transforms')
+DATA_SAMPLERS = _child(root.DATA_SAMPLERS, 'florence.datasets.samplers')
 
-METRICS = _child('metric', MMENGINE_METRICS, 'florence.evaluation')
-EVALUATOR = _child('evaluator', MMENGINE_EVALUATOR, 'florence.evaluation')
+METRICS = _child(root.METRICS, 'florence.evaluation')
+EVALUATOR = _child(root.EVALUATOR, 'florence.evaluation')
 
-LOOPS = _child('loop', MMENGINE_LOOPS, 'florence.engine')
-HOOKS = _child('hook', MMENGINE_HOOKS, 'florence.engine')
-STRATEGIES = _child('strategy', MMENGINE_STRATEGIES, 'florence.engine')
-OPTIM_WRAPPERS = _child('optimizer wrapper', MMENGINE_OPTIM_WRAPPERS, 'florence.engine')
-OPTIM_WRAPPER_CONSTRUCTORS = _child(
-    'optimizer wrapper constructor', MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS, 'florence.engine'
-)
+LOOPS = _child(root.LOOPS, 'florence.engine')
+HOOKS = _child(root.HOOKS, 'florence.engine')
+STRATEGIES = _child(root.STRATEGIES, 'florence.engine')
+OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS, 'florence.engine')
+OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS, 'florence.engine')
 
-VISUALIZERS = _child('visualizer', MMENGINE_VISUALIZERS, 'florence.visualization')
-INFERENCERS = _child('inferencer', MMENGINE_INFERENCERS, 'florence.apis')
+VISUALIZERS = _child(root.VISUALIZERS, 'florence.visualization')
+INFERENCERS = _child(root.INFERENCERS, 'florence.apis')
+
+# Nothing of ours is registered here, but a config of scope 'florence' looks its optimizer up here before it asks the root.
+OPTIMIZERS = _child(root.OPTIMIZERS, 'florence.engine')
+PARAM_SCHEDULERS = _child(root.PARAM_SCHEDULERS, 'florence.engine')
+MODEL_WRAPPERS = _child(root.MODEL_WRAPPERS, 'florence.engine')
+RUNNERS = _child(root.RUNNERS, 'florence.engine')
+LOG_PROCESSORS = _child(root.LOG_PROCESSORS, 'florence.engine')
+VISBACKENDS = _child(root.VISBACKENDS, 'florence.visualization')
+WEIGHT_INITIALIZERS = _child(root.WEIGHT_INITIALIZERS, 'florence.models')

@@ -11,7 +11,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 
 from florence.compat.finder import Mend
@@ -28,7 +27,7 @@ USES_REMOVED_NUMPY_NAMES = (
 
 
 @contextmanager
-def _accepting_newer_mmcv(module: ModuleType) -> Iterator[None]:
+def _accepting_newer_mmcv(module: Any) -> Iterator[None]:
     import mmcv
     from mmengine.utils import digit_version
 
@@ -42,7 +41,7 @@ def _accepting_newer_mmcv(module: ModuleType) -> Iterator[None]:
 
 
 @contextmanager
-def _with_removed_numpy_names(module: ModuleType) -> Iterator[None]:
+def _with_removed_numpy_names(module: Any) -> Iterator[None]:
     yield
     np = module.np
     trapezoid = np.trapezoid if hasattr(np, 'trapezoid') else np.trapz
@@ -55,11 +54,11 @@ def _in1d(values: Any, test_values: Any) -> Any:
     return np.isin(np.ravel(values), test_values)
 
 
-def _empty_package(module: ModuleType) -> None:
+def _empty_package(module: Any) -> None:
     module.__all__ = []
 
 
-def _missing_drn(module: ModuleType) -> None:
+def _missing_drn(module: Any) -> None:
     class DRN:
         """Named by `mmaction.models.localizers`, absent from the wheel."""
 

@@ -8,12 +8,12 @@
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from typing import Any
 
 from florence.compat.finder import Mend
 
 
-def _fill_ext(module: ModuleType) -> None:
+def _fill_ext(module: Any) -> None:
     from florence.compat import mmcv_ops
 
     module.__doc__ = mmcv_ops.__doc__
@@ -22,7 +22,7 @@ def _fill_ext(module: ModuleType) -> None:
 
 
 @contextmanager
-def _current_check_ops_exist(module: ModuleType) -> Iterator[None]:
+def _current_check_ops_exist(module: Any) -> Iterator[None]:
     yield
     module.check_ops_exist = check_ops_exist
 

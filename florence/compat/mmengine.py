@@ -7,14 +7,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from typing import Any
 
 from florence.compat.finder import Mend
 from florence.compat.module_view import ModuleView
 
 
 @contextmanager
-def _cuda_device_only_with_cuda(module: ModuleType) -> Iterator[None]:
+def _cuda_device_only_with_cuda(module: Any) -> Iterator[None]:
     yield
     torch = module.torch
 
@@ -26,7 +26,7 @@ def _cuda_device_only_with_cuda(module: ModuleType) -> Iterator[None]:
 
 
 @contextmanager
-def _no_sleep(module: ModuleType) -> Iterator[None]:
+def _no_sleep(module: Any) -> Iterator[None]:
     yield
     module.time = ModuleView(module.time, sleep=lambda seconds: None)
 

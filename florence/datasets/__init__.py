@@ -13,6 +13,7 @@ from florence.datasets.tsv_pairs import TsvPairs
 from florence.datasets.webdataset_pairs import WebDatasetPairs
 
 __all__ = [
-    'BadSample', 'BadSampleGuard', 'CocoCaptions', 'CsvPairs', 'Flickr30k', 'ImageFolder', 'JsonPairs', 'JsonlPairs',
-    'PairDataset', 'TooManyBadSamples', 'TsvPairs', 'WebDatasetPairs', 'digit_scenes', 'samplers', 'transforms',
+    'BadSample', 'BadSampleGuard', 'CocoCaptions', 'CsvPairs', 'Flickr30k', 'ImageFolder', 'JsonPairs',
+    'JsonlPairs', 'PairDataset', 'TooManyBadSamples', 'TsvPairs', 'WebDatasetPairs', 'digit_scenes',
+    'samplers', 'transforms',
 ]  # fmt: skip

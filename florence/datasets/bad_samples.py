@@ -1,8 +1,10 @@
-"""What happens when one sample of many cannot be used: it is counted, named, replaced, and too many stop the run.
+"""What happens when one sample of many cannot be used: it is counted, named, replaced, and too many stop the
+run.
 
-A web-scale set always holds broken images and empty captions; one of them must not end a training of days, and a
-set that is mostly broken must not train in silence. `BadSampleGuard` is shared by data sets with an index and by
-streams. Its counters lie in shared memory, so the workers of one data loader count together; each rank counts its own.
+A web-scale set always holds broken images and empty captions; one of them must not end a training of days,
+and a set that is mostly broken must not train in silence. `BadSampleGuard` is shared by data sets with an
+index and by streams. Its counters lie in shared memory, so the workers of one data loader count together;
+each rank counts its own.
 """
 
 import logging
@@ -37,7 +39,8 @@ def _is_milestone(count: int) -> bool:
 
 
 def replacement_index(index: int, attempt: int, length: int) -> int:
-    """Index of the sample that stands in for a bad one, in `[0, length)`; never `index` itself where `length > 1`.
+    """Index of the sample that stands in for a bad one, in `[0, length)`; never `index` itself where `length
+    > 1`.
 
     It depends on nothing but its arguments, so a resumed or repeated run reads the same samples.
 
@@ -53,7 +56,8 @@ def replacement_index(index: int, attempt: int, length: int) -> int:
 
 
 class BadSampleGuard:
-    """Counts reads and bad samples over all workers, names each bad sample once, stops the run when there are too many.
+    """Counts reads and bad samples over all workers, names each bad sample once, stops the run when there are
+    too many.
 
     Args:
         max_bad_share: Largest share of reads that may fail, in `[0, 1)`.
@@ -81,7 +85,7 @@ class BadSampleGuard:
         self._named = multiprocessing.RawArray('q', MAX_NAMED)
 
     def __getstate__(self) -> dict:
-        # Shared memory travels to a spawned worker only; any other copy is a new set with counters of its own.
+        # Shared memory travels to a spawned worker only; any other copy counts for itself.
         if _is_spawning():
             return self.__dict__.copy()
         return {key: self.__dict__[key] for key in ('max_bad_share', 'min_samples_before_stop')}
@@ -122,7 +126,9 @@ class BadSampleGuard:
             else:
                 self.count_good(length)
                 return sample
-        raise TooManyBadSamples(f'{MAX_REPLACEMENTS} samples in a row cannot be used, beginning at index {index}')
+        raise TooManyBadSamples(
+            f'{MAX_REPLACEMENTS} samples in a row cannot be used, beginning at index {index}'
+        )
 
     def count_good(self, length: int | None = None) -> None:
         """Count one usable sample.
@@ -155,11 +161,13 @@ class BadSampleGuard:
         if is_new:
             print_log(f'Bad sample left out: {error}', logger='current', level=logging.WARNING)
         if _is_milestone(bad):
-            print_log(f'{bad} of {reads} reads met a bad sample so far', logger='current', level=logging.WARNING)
+            print_log(
+                f'{bad} of {reads} reads met a bad sample so far', logger='current', level=logging.WARNING
+            )
         self.check(length)
 
     def _remember(self, key: int) -> bool:
-        """Whether `key` is seen for the first time; False also when the memory is full, to keep the log readable."""
+        """Whether `key` is new; False also when the memory is full, which keeps the log readable."""
         count = self._num_named.value
         if count == MAX_NAMED or key in np.frombuffer(self._named, dtype=np.int64, count=count):
             return False
@@ -180,8 +188,8 @@ class BadSampleGuard:
         enough = self.min_samples_before_stop if length is None else min(self.min_samples_before_stop, length)
         if reads >= enough and bad > self.max_bad_share * reads:
             raise TooManyBadSamples(
-                f'{bad} of {reads} samples read so far cannot be used, more than the share of {self.max_bad_share:g} '
-                'that max_bad_share allows: the log names them; repair the data or raise max_bad_share'
+                f'{bad} of {reads} samples read so far cannot be used, more than max_bad_share = '
+                f'{self.max_bad_share:g} allows: the log names them; repair the data or raise max_bad_share'
             )
 
 

@@ -19,7 +19,8 @@ class CocoCaptions(PairDataset):
 
     Args:
         ann_file: `captions_*.json`.
-        karpathy_file: `dataset_coco.json`; with it only the images of `split` are taken. Its test split lies in val2014.
+        karpathy_file: `dataset_coco.json`; with it only the images of `split` are taken. Its test split lies
+            in val2014.
         split: Split or splits of that file.
         max_captions: Keep the first so many captions of an image; retrieval tables use 5. None = all.
         **kwargs: See `PairDataset`.
@@ -46,7 +47,7 @@ class CocoCaptions(PairDataset):
         super().__init__(ann_file, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """One entry per image, in the order of the file; an image without any caption is kept and reported when read."""
+        """One entry per image, in the order of the file; one without any caption is reported when read."""
         try:
             annotation = json.loads(Path(self.ann_file).read_text(encoding='utf-8'))
         except json.JSONDecodeError as error:
@@ -57,13 +58,18 @@ class CocoCaptions(PairDataset):
         captions = defaultdict(list)
         for entry in annotation['annotations']:
             if 'caption' not in entry:
-                raise KeyError(f'{self.ann_file}: annotations have no field "caption", found {", ".join(entry)}')
+                raise KeyError(
+                    f'{self.ann_file}: annotations have no field "caption", found {", ".join(entry)}'
+                )
             captions[entry['image_id']].append((entry['id'], entry['caption'].strip()))
         images = annotation['images']
         if self.karpathy_file is not None:
             wanted = karpathy_file_names(self.karpathy_file, self.split)
             images = [image for image in images if image['file_name'] in wanted]
-            print_log(f'{self.name}: {len(images)} of the {len(wanted)} images of split {self.split}', logger='current')
+            print_log(
+                f'{self.name}: {len(images)} of the {len(wanted)} images of split {self.split}',
+                logger='current',
+            )
         return [
             caption_sample(image['file_name'], captions[image['id']], self.img_root, self.max_captions)
             | {'image_id': image['id']}

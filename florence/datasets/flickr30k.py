@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from florence.datasets.caption_groups import caption_sample
 from florence.datasets.karpathy_split import karpathy_file_names
@@ -11,7 +10,7 @@ from florence.datasets.pair_dataset import PairDataset
 from florence.registry import DATASETS
 
 TOKEN_LINE = re.compile(r'^(?P<image>[^#\t]+)#(?P<number>\d+)\t(?P<text>.*)$')
-# One row of the published results.csv lacks its second bar: "2199200615.jpg| 4   A dog runs across the grass ."
+# The published results.csv has a row without its second bar: "2199200615.jpg| 4   A dog runs across ..."
 CSV_LINE = re.compile(r'^(?P<image>[^|]+)\|\s*(?P<number>\d+)\s*[|\s](?P<text>.*)$')
 CSV_HEADER = re.compile(r'^\s*image_name\s*\|')
 
@@ -32,8 +31,8 @@ def read_flickr30k_captions(path: str) -> Iterator[tuple[str, int, str]]:
             match = TOKEN_LINE.match(line) or CSV_LINE.match(line)
             if match is None:
                 raise ValueError(
-                    f'{path}, line {number} is neither "name#number<tab>caption" nor "name| number| caption": '
-                    f'{line.strip()[:80]!r}'
+                    f'{path}, line {number} is neither "name#number<tab>caption" nor '
+                    f'"name| number| caption": {line.strip()[:80]!r}'
                 )
             yield match['image'].strip(), int(match['number']), match['text'].strip()
 
@@ -79,6 +78,11 @@ class Flickr30k(PairDataset):
             wanted = karpathy_file_names(self.karpathy_file, self.split)
             missing = wanted - captions.keys()
             if missing:
-                raise ValueError(f'{self.ann_file} has no captions for {len(missing)} images, e.g. {min(missing)}')
+                raise ValueError(
+                    f'{self.ann_file} has no captions for {len(missing)} images, e.g. {min(missing)}'
+                )
             captions = {image: texts for image, texts in captions.items() if image in wanted}
-        return [caption_sample(image, texts, self.img_root, self.max_captions) for image, texts in captions.items()]
+        return [
+            caption_sample(image, texts, self.img_root, self.max_captions)
+            for image, texts in captions.items()
+        ]

@@ -1,4 +1,4 @@
-"""Split a set that has no official split: by a hash of a key, so that it never depends on the order of the samples."""
+"""Split a set that has no official split by a hash of a key, whatever the order of the samples."""
 
 from dataclasses import dataclass
 

@@ -30,14 +30,18 @@ def match_folders(folders: Sequence[str], classes: Sequence[str]) -> list[str]:
         ValueError: If the numbers differ, or only some names agree, so that sorted order would be a guess.
     """
     if len(folders) != len(classes):
-        raise ValueError(f'found {len(folders)} class folders for {len(classes)} classes: {", ".join(sorted(folders))}')
+        raise ValueError(
+            f'found {len(folders)} class folders for {len(classes)} classes: {", ".join(sorted(folders))}'
+        )
     by_name = {readable(folder).casefold(): folder for folder in folders}
     agreeing = [name for name in classes if name.casefold() in by_name]
     if len(agreeing) == len(classes):
         return [by_name[name.casefold()] for name in classes]
     if agreeing:
         odd = sorted(set(classes) - set(agreeing))
-        raise ValueError(f'{len(agreeing)} classes have a folder of their name, these have none: {", ".join(odd)}')
+        raise ValueError(
+            f'{len(agreeing)} classes have a folder of their name, these have none: {", ".join(odd)}'
+        )
     return sorted(folders)
 
 
@@ -84,7 +88,9 @@ class ImageFolder(PairDataset):
             self._folder_of_class = folders
         else:
             self._folder_of_class = match_folders(folders, self.classes)
-        pairs = ', '.join(f'{folder} = {name}' for folder, name in zip(self._folder_of_class, self.classes, strict=True))
+        pairs = ', '.join(
+            f'{folder} = {name}' for folder, name in zip(self._folder_of_class, self.classes, strict=True)
+        )
         print_log(f'{self.name}: {pairs}', logger='current', level=logging.INFO)
         self._metainfo['classes'] = self.classes
         self.share_with_samples(classes=self.classes, templates=self.templates)
@@ -100,7 +106,12 @@ class ImageFolder(PairDataset):
             raise ValueError(f'{type(self).__name__}: class folder {folder} holds no image')
         text = {'text': self.classes[index]} if self.text_from_class else {}
         return [
-            {'sample_id': str(path.relative_to(self.img_root)), 'img_path': str(path), 'gt_label': index, **text}
+            {
+                'sample_id': str(path.relative_to(self.img_root)),
+                'img_path': str(path),
+                'gt_label': index,
+                **text,
+            }
             for path in files
         ]
 

@@ -1,4 +1,5 @@
-"""Which images belong to a split of Karpathy and Fei-Fei (arXiv 1412.2306), the split of all retrieval tables.
+"""Which images belong to a split of Karpathy and Fei-Fei (arXiv 1412.2306), the split of all retrieval
+tables.
 
 The files `dataset_coco.json` and `dataset_flickr30k.json` list every image with its split.
 """
@@ -30,5 +31,7 @@ def karpathy_file_names(path: str, split: str | Sequence[str]) -> set[str]:
     wanted = {split} if isinstance(split, str) else set(split)
     known = set(split_of.values())
     if not wanted <= known:
-        raise KeyError(f'{path} has no split {", ".join(sorted(wanted - known))}; found {", ".join(sorted(known))}')
+        raise KeyError(
+            f'{path} has no split {", ".join(sorted(wanted - known))}; found {", ".join(sorted(known))}'
+        )
     return {name for name, its_split in split_of.items() if its_split in wanted}

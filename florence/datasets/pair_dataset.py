@@ -12,9 +12,10 @@ from florence.datasets.sample_texts import drop_short_texts, require_texts, sett
 class PairDataset(BaseDataset):
     """A list of samples read from an annotation file or a folder; a subclass gives `load_data_list`.
 
-    Each sample is a dict with `sample_id`, `img_path` and `text`, `captions` or `gt_label`; the pipeline's results dict
-    is described in `florence.datasets.transforms`. In training a bad sample is replaced by another one, counted and
-    named in the log; in `test_mode` it raises, because a figure over other samples than the set's is a wrong figure.
+    Each sample is a dict with `sample_id`, `img_path` and `text`, `captions` or `gt_label`; the pipeline's
+    results dict is described in `florence.datasets.transforms`. In training a bad sample is replaced by
+    another one, counted and named in the log; in `test_mode` it raises, because a figure over other samples
+    than the set's is a wrong figure.
 
     Args:
         ann_file: Annotation file, relative to `data_root` or absolute; empty where the set has none.
@@ -22,7 +23,8 @@ class PairDataset(BaseDataset):
         data_prefix: `dict(img_path=...)`: folder of the images, relative to `data_root`.
         pipeline: Transforms, or their configs.
         test_mode: Evaluation: all captions stay together, nothing is replaced.
-        drop_short_texts: Leave out texts of at most this many words (second pretraining stage); None = keep all.
+        drop_short_texts: Leave out texts of at most this many words (second pretraining stage); None = keep
+            all.
         max_bad_share: Largest share of reads that may meet a bad sample, in `[0, 1)`.
         min_samples_before_stop: Reads before that share is judged.
         metainfo: More entries for `metainfo`.
@@ -52,7 +54,9 @@ class PairDataset(BaseDataset):
         lazy_init: bool = False,
     ) -> None:
         self.drop_short_texts = drop_short_texts
-        self.guard = BadSampleGuard(max_bad_share=max_bad_share, min_samples_before_stop=min_samples_before_stop)
+        self.guard = BadSampleGuard(
+            max_bad_share=max_bad_share, min_samples_before_stop=min_samples_before_stop
+        )
         self.shared_info: dict = {}
         super().__init__(
             ann_file=str(ann_file),

@@ -1,4 +1,4 @@
-"""From the records of an annotation file (rows of a table, objects of a JSON list) to samples, by column names."""
+"""From the records of an annotation file (table rows, JSON objects) to samples, by column names."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ class RecordColumns:
         image: Column of the image's path; a list gives one sample per image.
         text: Column of the description; a list holds several captions of the image.
         sample_id: Column of the sample's name; None = the image's path.
-        join_texts: Whether a list of texts is one description in parts, joined by blanks, and not several captions.
+        join_texts: Whether a list of texts is one description in parts, joined by blanks, and not several
+            captions.
     """
 
     image: str = 'image'
@@ -48,8 +49,8 @@ class RecordColumns:
         for column in filter(None, (self.image, self.text, self.sample_id)):
             if column not in record:
                 raise KeyError(
-                    f'{source}: record {number} has no column {column!r}, found {", ".join(map(str, record))}: '
-                    'name the right ones in `columns`'
+                    f'{source}: record {number} has no column {column!r}: name the right ones in `columns`, '
+                    f'found {", ".join(map(str, record))}'
                 )
 
     def _entries(self, record: dict, name: str, images: Sequence[str], img_root: Path) -> Iterator[dict]:

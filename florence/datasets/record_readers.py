@@ -36,7 +36,9 @@ def read_jsonl(path: str) -> Iterator[dict]:
             except json.JSONDecodeError as error:
                 raise ValueError(f'{path}, line {number} is not valid JSON: {error}') from error
             if not isinstance(record, dict):
-                raise ValueError(f'{path}, line {number} must hold an object, it holds {type(record).__name__}')
+                raise ValueError(
+                    f'{path}, line {number} must hold an object, it holds {type(record).__name__}'
+                )
             yield record
 
 
@@ -59,7 +61,7 @@ def read_table(path: str, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> I
                 continue
             if len(row) != len(columns):
                 raise ValueError(
-                    f'{path}, line {rows.line_num} has {len(row)} fields, the first line names {len(columns)}: '
-                    f'{", ".join(columns)}'
+                    f'{path}, line {rows.line_num} has {len(row)} fields, the first line names '
+                    f'{len(columns)}: {", ".join(columns)}'
                 )
             yield dict(zip(columns, row, strict=True))

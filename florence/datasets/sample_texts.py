@@ -44,8 +44,14 @@ def without_short_texts(info: dict, max_words: int) -> dict | None:
     retrieval. An empty description is kept, it is reported as a bad sample instead.
     """
     if 'captions' not in info:
-        return None if 'text' in info and info['text'].strip() and is_short_text(info['text'], max_words) else info
-    keep = [i for i, text in enumerate(info['captions']) if not text.strip() or not is_short_text(text, max_words)]
+        return (
+            None
+            if 'text' in info and info['text'].strip() and is_short_text(info['text'], max_words)
+            else info
+        )
+    keep = [
+        i for i, text in enumerate(info['captions']) if not text.strip() or not is_short_text(text, max_words)
+    ]
     if not keep and info['captions']:
         return None
     kept = dict(info, captions=tuple(info['captions'][i] for i in keep))
@@ -69,11 +75,13 @@ def drop_short_texts(samples: Sequence[dict], max_words: int, name: str) -> list
     num_texts = sum(len(texts_of(info)) for info in samples)
     num_kept = sum(len(texts_of(info)) for info in kept)
     print_log(
-        f'{name}: left out {num_texts - num_kept} of {num_texts} texts with at most {max_words} words, and with them '
-        f'{len(samples) - len(kept)} of {len(samples)} samples',
+        f'{name}: left out {num_texts - num_kept} of {num_texts} texts with at most {max_words} words, '
+        f'and with them {len(samples) - len(kept)} of {len(samples)} samples',
         logger='current',
         level=logging.INFO,
     )
     if not kept:
-        raise ValueError(f'{name}: every text has at most {max_words} words, drop_short_texts leaves nothing to train on')
+        raise ValueError(
+            f'{name}: every text has at most {max_words} words, drop_short_texts leaves nothing to train on'
+        )
     return kept

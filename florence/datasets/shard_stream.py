@@ -1,8 +1,9 @@
-"""Order and reading of tar shards in the WebDataset layout: which shards a worker reads, and their members as samples.
+"""Order and reading of tar shards in the WebDataset layout: which shards a worker reads, and their members as
+samples.
 
-Shards are drawn with a generator seeded by (seed, epoch), the same on every rank, then dealt to ranks and workers, so
-that in one epoch every sample is read exactly once over all workers. Reading and grouping of tar members is the
-`webdataset` library's.
+Shards are drawn with a generator seeded by (seed, epoch), the same on every rank, then dealt to ranks and
+workers, so that in one epoch every sample is read exactly once over all workers. Reading and grouping of tar
+members is the `webdataset` library's.
 """
 
 import random
@@ -10,14 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 STREAM_PREFIX = 'pipe:'
+END_MARK_BYTES = 1024
 
 
 def expand_shards(shards: str | Sequence[str]) -> list[str]:
     """Paths of all shards.
 
     Args:
-        shards: Paths, or a pattern with ranges in braces, `train-{000000..000099}.tar`; several patterns are parted
-            by `::`. URLs and `pipe:` commands are passed on to `webdataset` unseen.
+        shards: Paths, or a pattern with ranges in braces, `train-{000000..000099}.tar`; several patterns are
+            parted by `::`. URLs and `pipe:` commands are passed on to `webdataset` unseen.
 
     Raises:
         FileNotFoundError: If a local shard is missing.
@@ -32,7 +34,9 @@ def expand_shards(shards: str | Sequence[str]) -> list[str]:
         raise ValueError(f'a shard is named twice: {next(path for path in found if found.count(path) > 1)}')
     missing = [path for path in found if _is_local(path) and not Path(path).is_file()]
     if missing:
-        raise FileNotFoundError(f'{len(missing)} of {len(found)} shards are missing, the first is {missing[0]}')
+        raise FileNotFoundError(
+            f'{len(missing)} of {len(found)} shards are missing, the first is {missing[0]}'
+        )
     return found
 
 
@@ -41,7 +45,14 @@ def _is_local(path: str) -> bool:
 
 
 def deal_shards(
-    shards: Sequence[str], *, seed: int | None, epoch: int, rank: int, world_size: int, worker: int, num_workers: int
+    shards: Sequence[str],
+    *,
+    seed: int | None,
+    epoch: int,
+    rank: int,
+    world_size: int,
+    worker: int,
+    num_workers: int,
 ) -> list[str]:
     """Shards of one worker in one epoch, in reading order.
 
@@ -67,7 +78,24 @@ def read_shard(path: str, on_error: Callable[[Exception], bool]) -> Iterator[dic
     """
     from webdataset.tariterators import tarfile_samples
 
-    yield from tarfile_samples(iter([{'url': path}]), handler=on_error)
+    errors = []
+
+    def report(error: Exception) -> bool:
+        errors.append(error)
+        return on_error(error)
+
+    yield from tarfile_samples(iter([{'url': path}]), handler=report)
+    # Python's tarfile takes a file that is cut within a header for a whole one and ends without a word.
+    if not errors and _is_local(path) and path.endswith('.tar') and not _has_end_mark(path):
+        on_error(ValueError('the file is cut short, it has no end mark'))
+
+
+def _has_end_mark(path: str) -> bool:
+    """Whether a tar file ends with two blocks of zeros, as the format asks."""
+    with open(path, 'rb') as file:
+        file.seek(max(0, Path(path).stat().st_size - END_MARK_BYTES))
+        tail = file.read()
+    return len(tail) == END_MARK_BYTES and not any(tail)
 
 
 def shuffle_buffer(samples: Iterator[dict], size: int, rng: random.Random) -> Iterator[dict]:

@@ -1,4 +1,4 @@
-"""Image-text pairs streamed from tar shards in the WebDataset layout, for sets too large for an index in memory."""
+"""Image-text pairs streamed from WebDataset tar shards, for sets too large for an index in memory."""
 
 import json
 import logging
@@ -25,22 +25,25 @@ MAX_WORKERS = 1024
 class WebDatasetPairs(IterableDataset):
     """Training pairs: members `KEY.jpg` (or png, webp) with `KEY.txt` or `KEY.json`.
 
-    Use it with an iteration-based loop and `sampler=None` in the data loader: ranks need not hold equally many samples.
-    A bad sample is skipped, counted and named in the log. Each pass has its own order, decided by `seed`. Evaluation
-    needs each sample once on every rank's share, so it has no streaming form: read such sets with an index.
+    Use it with an iteration-based loop and `sampler=None` in the data loader: ranks need not hold equally
+    many samples. A bad sample is skipped, counted and named in the log. Each pass has its own order, decided
+    by `seed`. Evaluation needs each sample once on every rank's share, so it has no streaming form: read such
+    sets with an index.
 
     Args:
         shards: Paths or a brace pattern, see `expand_shards`.
         pipeline: Transforms, or their configs.
-        text_from: `'txt'`: the text is the `.txt` member; `'json'`: it is the field `json_key` of the `.json` member
-            (a str, or a list of several captions).
+        text_from: `'txt'`: the text is the `.txt` member; `'json'`: it is the field `json_key` of the `.json`
+            member (a str, or a list of several captions).
         json_key: That field.
         shuffle_size: Samples in the shuffle buffer of each worker; 0 = the order of the shards.
         seed: Decides the order; None = as listed, without any shuffling.
-        num_samples: Samples in the whole set; only then does the set have a length, which epoch-based loops need.
+        num_samples: Samples in the whole set; only then does the set have a length, which epoch-based loops
+            need.
         drop_short_texts: Leave out texts of at most this many words; None = keep all.
         max_bad_share: Largest share of samples that may be bad, in `[0, 1)`.
-        min_samples_before_stop: Samples read before that share is judged; a shorter stream is judged at its end.
+        min_samples_before_stop: Samples read before that share is judged; a shorter stream is judged at its
+            end.
 
     Raises:
         FileNotFoundError: If a shard is missing.
@@ -71,9 +74,11 @@ class WebDatasetPairs(IterableDataset):
         self.seed = seed
         self.num_samples = num_samples
         self.drop_short_texts = drop_short_texts
-        self.guard = BadSampleGuard(max_bad_share=max_bad_share, min_samples_before_stop=min_samples_before_stop)
+        self.guard = BadSampleGuard(
+            max_bad_share=max_bad_share, min_samples_before_stop=min_samples_before_stop
+        )
         self.metainfo: dict = {'dataset_type': type(self).__name__}
-        # Workers may be started anew for each pass; in shared memory each still knows how many passes it has made.
+        # Workers may be started anew for each pass; from shared memory each knows how many it has made.
         self._epochs = torch.zeros(MAX_WORKERS, dtype=torch.int64).share_memory_()
 
     def __len__(self) -> int:
@@ -105,7 +110,9 @@ class WebDatasetPairs(IterableDataset):
         worker, num_workers = (info.id, info.num_workers) if info else (0, 1)
         rank, world_size = get_dist_info()
         if len(self.shards) < world_size:
-            raise ValueError(f'{len(self.shards)} shards cannot feed {world_size} ranks: cut the set into more shards')
+            raise ValueError(
+                f'{len(self.shards)} shards cannot feed {world_size} ranks: cut the set into more shards'
+            )
         if num_workers > MAX_WORKERS:
             raise ValueError(f'at most {MAX_WORKERS} loader workers are supported, not {num_workers}')
         epoch = int(self._epochs[worker])
@@ -151,7 +158,8 @@ class WebDatasetPairs(IterableDataset):
             yield sample
         if num_short:
             print_log(
-                f'{self.name}: left out {num_short} samples whose texts have at most {self.drop_short_texts} words',
+                f'{self.name}: left out {num_short} samples whose texts have at most '
+                f'{self.drop_short_texts} words',
                 logger='current',
                 level=logging.INFO,
             )
@@ -165,7 +173,7 @@ class WebDatasetPairs(IterableDataset):
 
     def _parse(self, members: dict) -> dict:
         """Raises:
-            BadSample: If the image or the text member is missing or broken.
+        BadSample: If the image or the text member is missing or broken.
         """
         sample_id = f'{members["__url__"]}/{members["__key__"]}'
         extension = next((ext for ext in IMAGE_EXTENSIONS if ext in members), None)
@@ -179,16 +187,20 @@ class WebDatasetPairs(IterableDataset):
 
     def _texts(self, members: dict, sample_id: str) -> tuple[str, ...]:
         if self.text_from not in members:
-            raise BadSample(f'sample {sample_id} has no .{self.text_from} member, its members are {_extensions(members)}')
+            raise BadSample(
+                f'sample {sample_id} has no .{self.text_from} member, its members are {_extensions(members)}'
+            )
         try:
             content = members[self.text_from].decode('utf-8')
             texts = content.strip() if self.text_from == 'txt' else json.loads(content)[self.json_key]
         except (ValueError, KeyError, TypeError) as error:
-            raise BadSample(f'sample {sample_id} has no readable text in .{self.text_from}: {error!r}') from error
+            raise BadSample(
+                f'sample {sample_id} has no readable text in .{self.text_from}: {error!r}'
+            ) from error
         return tuple(texts) if isinstance(texts, list) else (texts,)
 
     def captions(self) -> Iterator[str]:
-        """Every usable text of all shards in listed order, without decoding an image: food for a tokenizer's training."""
+        """Every usable text of all shards in listed order, without decoding an image."""
         for members in self._read(self.shards):
             try:
                 info = self._parse(members)

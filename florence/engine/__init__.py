@@ -4,9 +4,4 @@ from florence.engine.hooks import TrainTokenizerHook
 from florence.engine.loops import MultiDatasetTestLoop, MultiDatasetValLoop
 from florence.engine.optimizers import GroupedOptimWrapperConstructor
 
-__all__ = [
-    'GroupedOptimWrapperConstructor',
-    'MultiDatasetTestLoop',
-    'MultiDatasetValLoop',
-    'TrainTokenizerHook',
-]
+__all__ = ['GroupedOptimWrapperConstructor', 'MultiDatasetTestLoop', 'MultiDatasetValLoop', 'TrainTokenizerHook']

@@ -60,7 +60,7 @@ def check_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
         KeyError: For a key that the config does not have, with the closest ones that it has.
     """
     for key in options:
-        node: Any = cfg
+        node: Any = dict(cfg.items())
         parts = key.split('.')
         for depth, part in enumerate(parts):
             where = '.'.join(parts[:depth]) or 'the config'
@@ -88,6 +88,8 @@ def iter_types(node: Any, path: str = '', scope: str | None = None) -> Iterator[
         path: Dotted path of `node`.
         scope: Scope in force at `node`; a `_scope_` entry changes it for its dict and what is below.
     """
+    if isinstance(node, Config):
+        node = dict(node.items())
     if isinstance(node, Mapping):
         scope = node.get('_scope_', scope)
         if 'type' in node:

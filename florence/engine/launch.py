@@ -39,6 +39,7 @@ def prepare_distributed(cfg: Config, launcher: str) -> None:
     if not torch.accelerator.is_available():
         cfg.setdefault('env_cfg', {}).setdefault('dist_cfg', {})['backend'] = 'gloo'
         cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', broadcast_buffers=False))
+        cfg.model_wrapper_cfg.setdefault('device_ids', None)
 
 
 def use_amp(cfg: Config) -> None:

@@ -1,8 +1,8 @@
-"""What turns an image, or a map, into the next stage's tokens: CvT's convolutional embedding (arXiv 2103.15808,
-section 3.2) and Swin's linear patch merging (arXiv 2103.14030, section 3.1).
+"""What turns an image, or a map, into the next stage's tokens: CvT's convolutional embedding (arXiv
+2103.15808, section 3.2) and Swin's linear patch merging (arXiv 2103.14030, section 3.1).
 
-All maps are `(B, H, W, C)`. Differs from the official code in: sizes that the stride does not divide are padded with
-zeros at the right and bottom, so the output is `ceil(size / stride)` and no pixel is dropped.
+All maps are `(B, H, W, C)`. Differs from the official code in: sizes that the stride does not divide are
+padded with zeros at the right and bottom, so the output is `ceil(size / stride)` and no pixel is dropped.
 """
 
 import torch.nn.functional as F
@@ -15,7 +15,8 @@ from florence.layers.norm import Fp32LayerNorm
 class ConvEmbed(nn.Module):
     """Convolution, then LayerNorm over the output channels.
 
-    The padding is what centres the kernel on its stride: 7/4 pads 2, 3/2 pads 1, 4/4 (the plain patch embedding) none.
+    The padding is what centres the kernel on its stride: 7/4 pads 2, 3/2 pads 1, 4/4 (the plain patch
+    embedding) none.
 
     Args:
         in_channels: Channels of the input map.

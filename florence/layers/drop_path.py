@@ -5,7 +5,8 @@ from torch import Tensor, nn
 
 
 class DropPath(nn.Module):
-    """Zeroes a sample's branch with probability `drop_prob` and scales the kept ones by `1 / (1 - drop_prob)`.
+    """Zeroes a sample's branch with probability `drop_prob` and scales the kept ones by
+    `1 / (1 - drop_prob)`.
 
     Args:
         drop_prob: Probability in `[0, 1)`; 0 passes the input through.

@@ -1,9 +1,9 @@
 """A linear layer that takes oneDNN's float32 kernels on CPU, forwards and backwards.
 
-`torch.nn.Linear` calls MKL, which holds back on processors that are not Intel's: oneDNN, in the same build of PyTorch,
-multiplies float32 matrices more than twice as fast on AMD's Zen 5. The arithmetic is float32 in both; only the order
-of summation differs. Everywhere else (GPU, half precision, autocast, tracing, compilation, no oneDNN) this is
-`torch.nn.Linear`.
+`torch.nn.Linear` calls MKL, which holds back on processors that are not Intel's: oneDNN, in the same build of
+PyTorch, multiplies float32 matrices more than twice as fast on AMD's Zen 5. The arithmetic is float32 in
+both; only the order of summation differs. Everywhere else (GPU, half precision, autocast, tracing,
+compilation, no oneDNN) this is `torch.nn.Linear`.
 """
 
 import torch
@@ -29,13 +29,13 @@ class Linear(nn.Linear):
 def _onednn_serves(x: Tensor, weight: Tensor) -> bool:
     return (
         x.device.type == 'cpu'
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and not torch.is_autocast_enabled('cpu')
         and x.dtype == weight.dtype == torch.float32
         and x.numel() >= MIN_ROWS * x.shape[-1]
         and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
-        and not torch.is_autocast_enabled('cpu')
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
     )
 
 
@@ -64,7 +64,8 @@ class _OneDNNLinear(torch.autograd.Function):
 def _weight_gradient(grad: Tensor, x: Tensor) -> Tensor:
     """`grad.T @ x`: `(R, out)` and `(R, in)` to `(out, in)`."""
     rows, num_out, num_in = len(x), grad.shape[1], x.shape[1]
-    # oneDNN copies a transposed first operand, and autograd a transposed result: take the order that copies less.
+    # oneDNN copies a transposed first operand, and autograd a transposed result: take the order that copies
+    # less.
     if rows * num_in + num_out * num_in < rows * num_out:
         return _multiply(x.t(), grad.t()).t()
     return _multiply(grad.t(), x.t())

@@ -2,11 +2,11 @@
 
 Legend: B batch, W windows of an image, h heads, N tokens of a window, d width of a head, C = h d.
 
-Differs from the official code in: maps are padded before the cyclic shift, as the official *detection* code does
-(timm shifts first, which lets rows of the two borders meet where padding is needed); a map that is not larger than the
-window on an axis is one window on that axis, without shift and without padding, and uses the offsets it needs from the
-centre of the bias table; masked logits are -inf instead of -100; the queries, keys and values are computed on the map
-and cut into windows in one copy.
+Differs from the official code in: maps are padded before the cyclic shift, as the official *detection* code
+does (timm shifts first, which lets rows of the two borders meet where padding is needed); a map that is not
+larger than the window on an axis is one window on that axis, without shift and without padding, and uses the
+offsets it needs from the centre of the bias table; masked logits are -inf instead of -100; the queries, keys
+and values are computed on the map and cut into windows in one copy.
 """
 
 import torch
@@ -29,7 +29,7 @@ class WindowAttention(nn.Module):
         proj_drop_rate: Dropout of the output.
 
     Raises:
-        ValueError: If `num_heads` does not divide `embed_dims`.
+        ValueError: If `num_heads` does not divide `embed_dims`, or `window_size` is not positive.
     """
 
     def __init__(
@@ -46,6 +46,8 @@ class WindowAttention(nn.Module):
         super().__init__()
         if embed_dims % num_heads:
             raise ValueError(f'embed_dims ({embed_dims}) must be a multiple of num_heads ({num_heads}).')
+        if window_size < 1:
+            raise ValueError(f'window_size must be at least 1, got {window_size}.')
         self.num_heads = num_heads
         self.window_size = window_size
         self.shifted = shifted
@@ -68,14 +70,12 @@ class WindowAttention(nn.Module):
             x = F.pad(x, (0, 0, 0, pad_right, 0, pad_bottom))
         shift = window_shift((height, width), window) if self.shifted else (0, 0)
 
-        qkv = self.qkv(x)
-        if any(shift):
-            qkv = qkv.roll((-shift[0], -shift[1]), (1, 2))
         bias = self.position_bias(window)  # (h, N, N)
         if any(shift):
+            x = x.roll((-shift[0], -shift[1]), (1, 2))
             mask = shift_mask(x.shape[1:3], window, shift, x.device)  # (W, N, N)
             bias = bias.masked_fill(mask[:, None], float('-inf'))  # (W, h, N, N)
-        x = self._attend(qkv, bias, window)
+        x = self._attend(self.qkv(x), bias, window)
         if any(shift):
             x = x.roll(shift, (1, 2))
         if pad_bottom or pad_right:
@@ -170,14 +170,16 @@ def shift_mask(
 
 
 def relative_position_index(window_size: int) -> Tensor:
-    """Row of the bias table for each query and key position, `(w, w, w, w)`: query row, column, key row, column."""
+    """Row of the bias table for each query and key position, `(w, w, w, w)`: query row, column, key row,
+    column."""
     offsets = torch.arange(window_size)
     offsets = offsets[:, None] - offsets[None, :] + window_size - 1  # (w, w), 0 .. 2 w - 2
     return offsets[:, None, :, None] * (2 * window_size - 1) + offsets[None, :, None, :]
 
 
 def resize_bias_table(table: Tensor, window_size: int) -> Tensor:
-    """Bicubic resizing of a relative position bias table to another window size, as official Swin fine-tuning does.
+    """Bicubic resizing of a relative position bias table to another window size, as official Swin fine-tuning
+    does.
 
     Args:
         table: `((2 w - 1) ** 2, h)`.

@@ -1,3 +1,5 @@
 """Models; importing this package registers them all."""
 
-from florence.models import backbones, language  # noqa: F401
+from florence.models import backbones, data_preprocessors, language, losses, two_tower
+
+__all__ = ['backbones', 'data_preprocessors', 'language', 'losses', 'two_tower']

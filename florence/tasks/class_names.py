@@ -8,18 +8,19 @@ from functools import lru_cache
 _CIFAR10 = 'airplane automobile bird cat deer dog frog horse ship truck'
 
 _CIFAR100 = """
-apple, aquarium fish, baby, bear, beaver, bed, bee, beetle, bicycle, bottle, bowl, boy, bridge, bus, butterfly, camel,
-can, castle, caterpillar, cattle, chair, chimpanzee, clock, cloud, cockroach, couch, crab, crocodile, cup, dinosaur,
-dolphin, elephant, flatfish, forest, fox, girl, hamster, house, kangaroo, keyboard, lamp, lawn mower, leopard, lion,
-lizard, lobster, man, maple tree, motorcycle, mountain, mouse, mushroom, oak tree, orange, orchid, otter, palm tree,
-pear, pickup truck, pine tree, plain, plate, poppy, porcupine, possum, rabbit, raccoon, ray, road, rocket, rose, sea,
-seal, shark, shrew, skunk, skyscraper, snail, snake, spider, squirrel, streetcar, sunflower, sweet pepper, table, tank,
-telephone, television, tiger, tractor, train, trout, tulip, turtle, wardrobe, whale, willow tree, wolf, woman, worm
+apple, aquarium fish, baby, bear, beaver, bed, bee, beetle, bicycle, bottle, bowl, boy, bridge, bus,
+butterfly, camel, can, castle, caterpillar, cattle, chair, chimpanzee, clock, cloud, cockroach, couch, crab,
+crocodile, cup, dinosaur, dolphin, elephant, flatfish, forest, fox, girl, hamster, house, kangaroo, keyboard,
+lamp, lawn mower, leopard, lion, lizard, lobster, man, maple tree, motorcycle, mountain, mouse, mushroom, oak
+tree, orange, orchid, otter, palm tree, pear, pickup truck, pine tree, plain, plate, poppy, porcupine, possum,
+rabbit, raccoon, ray, road, rocket, rose, sea, seal, shark, shrew, skunk, skyscraper, snail, snake, spider,
+squirrel, streetcar, sunflower, sweet pepper, table, tank, telephone, television, tiger, tractor, train,
+trout, tulip, turtle, wardrobe, whale, willow tree, wolf, woman, worm
 """
 
 _VOC2007 = """
-aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, dining table, dog, horse, motorbike, person,
-potted plant, sheep, sofa, train, tv monitor
+aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, dining table, dog, horse, motorbike,
+person, potted plant, sheep, sofa, train, tv monitor
 """
 
 
@@ -45,7 +46,8 @@ def _imagenet() -> tuple[str, ...]:
         from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
     except ImportError as error:
         raise ImportError(
-            'the class names of ImageNet come from the package open_clip_torch: install it, or give `classes` yourself'
+            'the class names of ImageNet come from the package open_clip_torch: install it, or give '
+            '`classes` yourself'
         ) from error
     return tuple(IMAGENET_CLASSNAMES)
 

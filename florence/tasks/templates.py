@@ -1,10 +1,11 @@
 """Prompt templates: sentences with a gap, `{}`, that a class name or a short text fills.
 
-Two uses. In training, Florence (arXiv 2111.11432, section 2.2) expands descriptions of one or two words with a
-template drawn at random; the paper quotes two ("A photo of the [WORD]", "A cropped photo of [WORD]"), the rest of
-`EXPANSION_TEMPLATES` is ours. In zero-shot classification (section 3.1) the class embedding is the mean over a set of
-templates; the sets below are the ones published with CLIP (arXiv 2103.00020) for the paper's twelve data sets, in
-their wording, wrong articles ("a photo of a airplane") included, because figures are compared with it.
+Two uses. In training, Florence (arXiv 2111.11432, section 2.2) expands descriptions of one or two words with
+a template drawn at random; the paper quotes two ("A photo of the [WORD]", "A cropped photo of [WORD]"), the
+rest of `EXPANSION_TEMPLATES` is ours. In zero-shot classification (section 3.1) the class embedding is the
+mean over a set of templates; the sets below are the ones published with CLIP (arXiv 2103.00020) for the
+paper's twelve data sets, in their wording, wrong articles ("a photo of a airplane") included, because figures
+are compared with it.
 """
 
 from functools import lru_cache
@@ -80,8 +81,11 @@ TEMPLATE_SETS: dict[str, tuple[str, ...]] = {
     'cars': _CARS,
     'cifar10': _CIFAR,
     'cifar100': _CIFAR,
+    'digit_scenes': ('a {}', *EXPANSION_TEMPLATES),
     'digits': ('a photo of the number: "{}".',),
-    'dtd': _with_both_articles(*(f'a photo of <a> {{}} {noun}.' for noun in ('texture', 'pattern', 'thing', 'object'))),
+    'dtd': _with_both_articles(
+        *(f'a photo of <a> {{}} {noun}.' for noun in ('texture', 'pattern', 'thing', 'object'))
+    ),
     'flowers102': ('a photo of a {}, a type of flower.',),
     'food101': ('a photo of {}, a type of food.',),
     'pets': ('a photo of a {}, a type of pet.',),
@@ -100,8 +104,8 @@ def _openai_imagenet() -> tuple[str, ...]:
         from open_clip.zero_shot_metadata import OPENAI_IMAGENET_TEMPLATES
     except ImportError as error:
         raise ImportError(
-            f'the template set {OPEN_CLIP_SET!r} comes from the package open_clip_torch: install it, or name another '
-            'set such as \'simple\''
+            f'the template set {OPEN_CLIP_SET!r} comes from the package open_clip_torch: install it, or name '
+            'another set, for example "simple"'
         ) from error
     return tuple(template(GAP) for template in OPENAI_IMAGENET_TEMPLATES)
 
@@ -139,12 +143,14 @@ def fill_template(template: str, text: str) -> str:
         ValueError: If the template does not have exactly one gap.
     """
     if template.count(GAP) != 1:
-        raise ValueError(f'a template needs exactly one {GAP!r}, this one has {template.count(GAP)}: {template!r}')
+        raise ValueError(
+            f'a template needs exactly one {GAP!r}, this one has {template.count(GAP)}: {template!r}'
+        )
     return template.replace(GAP, text)
 
 
 def is_short_text(text: str, max_words: int) -> bool:
-    """Whether a text has at most `max_words` words; one rule for expanding such texts and for leaving them out."""
+    """Whether a text has at most `max_words` words: the rule for expanding texts and for leaving them out."""
     return len(text.split()) <= max_words
 
 

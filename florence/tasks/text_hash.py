@@ -1,12 +1,13 @@
 """Label of a description: a hash of its text, equal in every process and on every machine.
 
-Florence (arXiv 2111.11432, section 2.2) gives each unique description an index through a text hash table; all images
-of one description are positives of each other. No table is needed here: the label is the first 63 bits of blake2b,
-so ranks agree without talking. 63 bits keep 900 million distinct texts apart (0.04 expected collisions; 32 bits would
-give 94 million), and fit a non-negative int64. Python's own `hash` is salted per process and cannot serve.
+Florence (arXiv 2111.11432, section 2.2) gives each unique description an index through a text hash table; all
+images of one description are positives of each other. No table is needed here: the label is the first 63 bits
+of blake2b, so ranks agree without talking. 63 bits keep 900 million distinct texts apart (0.04 expected
+collisions; 32 bits would give 94 million), and fit a non-negative int64. Python's own `hash` is salted per
+process and cannot serve.
 
-The text is hashed BEFORE a template expands it: otherwise two images of "dog" with different templates would become
-negatives of each other.
+The text is hashed BEFORE a template expands it: otherwise two images of "dog" with different templates would
+become negatives of each other.
 """
 
 import hashlib
@@ -24,8 +25,8 @@ def normalize_text(text: str, normalize: str = 'none') -> str:
 
     Args:
         text: The canonical description.
-        normalize: `'none'`: only identical strings are equal, as in the paper; `'strip'`: white space at both ends
-            does not count; `'casefold'`: neither does case.
+        normalize: `'none'`: only identical strings are equal, as in the paper; `'strip'`: white space at both
+            ends does not count; `'casefold'`: neither does case.
 
     Raises:
         ValueError: If `normalize` is none of these.

@@ -29,14 +29,16 @@ def evaluate(folder: Path) -> dict[str, float]:
         evaluator = Evaluator([METRICS.build({**config, 'collect_dir': str(folder / config['type'])})])
         for index in DefaultSampler(range(SIZE), shuffle=False, seed=0):
             sample = ImageTextSample(metainfo={'sample_id': str(index)})
-            sample.set_data({
-                'pred_scores': images[index, :CLASSES],
-                'gt_label': index % CLASSES,
-                'gt_labels': (index % 4, 5),
-                'image_embeds': images[index],
-                'text_embeds': texts[index],
-                'captions': (f'{index}a', f'text {index % 5}'),
-            })
+            sample.set_data(
+                {
+                    'pred_scores': images[index, :CLASSES],
+                    'gt_label': index % CLASSES,
+                    'gt_labels': (index % 4, 5),
+                    'image_embeds': images[index],
+                    'text_embeds': texts[index],
+                    'captions': (f'{index}a', f'text {index % 5}'),
+                }
+            )
             evaluator.process([sample])
         figures.update(evaluator.evaluate(SIZE))
     return figures
@@ -44,8 +46,6 @@ def evaluate(folder: Path) -> dict[str, float]:
 
 if __name__ == '__main__':
     rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=world_size
-    )
+    torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=world_size)
     (folder / f'figures{rank}.json').write_text(json.dumps(evaluate(folder)))
     torch.distributed.destroy_process_group()

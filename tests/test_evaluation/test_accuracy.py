@@ -46,12 +46,8 @@ def test_class_index_out_of_range(target):
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(st.lists(st.integers(0, 4), min_size=5, max_size=5), st.integers(0, 4)), min_size=1)
-)
+@given(st.lists(st.tuples(st.lists(st.integers(0, 4), min_size=5, max_size=5), st.integers(0, 4)), min_size=1))
 def test_rank_counts_competitors(samples):
     scores, target = zip(*samples, strict=True)
-    expected = [
-        sum(score >= row[own] for index, score in enumerate(row) if index != own) for row, own in samples
-    ]
+    expected = [sum(score >= row[own] for index, score in enumerate(row) if index != own) for row, own in samples]
     assert rank_of_target(torch.tensor(scores).float(), torch.tensor(target)).tolist() == expected

@@ -1,6 +1,7 @@
 """The mmengine metrics: figures, names, messages, and equality of two ranks with one process."""
 
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -59,9 +60,7 @@ def test_multi_label_ap():
 def test_retrieval():
     captions = [('a', 'b'), ('c',), ('d',)]
     texts = [torch.stack([E[3], E[0]]), E[2:3], E[2:3]]
-    samples = [
-        sample(str(i), image_embeds=E[i], text_embeds=texts[i], captions=captions[i]) for i in range(3)
-    ]
+    samples = [sample(str(i), image_embeds=E[i], text_embeds=texts[i], captions=captions[i]) for i in range(3)]
     metrics = evaluate({'type': 'ImageTextRetrieval', 'ks': (1, 3), 'chunk_size': 2}, samples)
     # images: 0 finds b; 1 scores every caption 0, so it comes last; 2 finds d, but c ties.
     # texts: a scores every image 0; b and d find their image; c prefers image 2, and image 0 ties.
@@ -72,8 +71,9 @@ def test_retrieval():
 
 
 def test_retrieval_folds():
+    twins = (E[0], E[1], E[0], E[1])
     samples = [
-        sample(str(i), image_embeds=E[i % 2], text_embeds=E[i % 2][None], captions=(str(i),)) for i in range(4)
+        sample(str(i), image_embeds=embeds, text_embeds=embeds[None], captions=(str(i),)) for i, embeds in enumerate(twins)
     ]
     metrics = evaluate({'type': 'ImageTextRetrieval', 'ks': (1,), 'fold_size': 2}, samples)
     # over all four, a twin ties with each; inside a fold there is no twin
@@ -81,18 +81,18 @@ def test_retrieval_folds():
 
 
 @pytest.mark.parametrize(
-    ('config', 'fields', 'message'),
+    ('metric', 'fields', 'message'),
     [
-        ({'type': 'ZeroShotAccuracy'}, {'gt_label': 0}, "'pred_scores'.*`classes`"),
-        ({'type': 'ZeroShotAccuracy'}, {'pred_scores': E[0], 'gt_labels': (0,)}, "'gt_label'.*MultiLabelAP"),
-        ({'type': 'MultiLabelAP'}, {'pred_scores': E[0], 'gt_label': 0}, "'gt_labels'.*ZeroShotAccuracy"),
-        ({'type': 'ImageTextRetrieval'}, {'image_embeds': E[0], 'captions': ('a',)}, "'text_embeds'.*retrieval"),
-        ({'type': 'ImageTextRetrieval'}, {'image_embeds': E[0], 'text_embeds': E[:1]}, "'captions'.*PackImageText"),
+        ('ZeroShotAccuracy', {'gt_label': 0}, "'pred_scores'.*`classes`"),
+        ('ZeroShotAccuracy', {'pred_scores': E[0], 'gt_labels': (0,)}, "'gt_label'.*MultiLabelAP"),
+        ('MultiLabelAP', {'pred_scores': E[0], 'gt_label': 0}, "'gt_labels'.*ZeroShotAccuracy"),
+        ('ImageTextRetrieval', {'image_embeds': E[0], 'captions': ('a',)}, "'text_embeds'.*retrieval"),
+        ('ImageTextRetrieval', {'image_embeds': E[0], 'text_embeds': E[:1]}, "'captions'.*PackImageText"),
     ],
 )
-def test_missing_field(config, fields, message):
+def test_missing_field(metric, fields, message):
     with pytest.raises(KeyError, match=message) as error:
-        evaluate(config, [sample('cat.jpg', **fields)])
+        evaluate({'type': metric}, [sample('cat.jpg', **fields)])
     assert "'cat.jpg'" in str(error.value)
 
 
@@ -108,7 +108,7 @@ def test_mistakes():
     with pytest.raises(ValueError, match="'a' occurs twice"):
         evaluate({'type': 'ImageTextRetrieval', 'ks': (1,)}, [sample('a', **pair), sample('a', **pair)])
     with pytest.raises(ValueError, match='2 captions but 1 text embeddings'):
-        evaluate({'type': 'ImageTextRetrieval', 'ks': (1,)}, [sample('a', **{**pair, 'captions': ('a', 'b')})])
+        evaluate({'type': 'ImageTextRetrieval', 'ks': (1,)}, [sample('a', **pair | {'captions': ('a', 'b')})])
     for config in ('ZeroShotAccuracy', 'MultiLabelAP', 'ImageTextRetrieval'):
         with pytest.raises(ValueError, match='saw no sample'):
             evaluate({'type': config}, [])
@@ -117,10 +117,14 @@ def test_mistakes():
 WORKER = Path(__file__).with_name('metrics_worker.py')
 
 
-def test_two_ranks_equal_one_process(tmp_path):
+def test_two_ranks_equal_one_process(tmp_path, repo_root):
     """13 samples on two ranks: the sampler pads one, which must not count."""
     workers = [
-        subprocess.Popen([sys.executable, WORKER, str(rank), '2', tmp_path], stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, WORKER, str(rank), '2', tmp_path],
+            env={**os.environ, 'PYTHONPATH': str(repo_root)},
+            stderr=subprocess.PIPE,
+        )
         for rank in range(2)
     ]
     for worker in workers:

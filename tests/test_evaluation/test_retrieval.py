@@ -24,12 +24,9 @@ def brute_force(images, texts, captions, same_text_is_positive):
         best = max(value for value, right in zip(values, positive, strict=True) if right)
         return sum(value >= best for value, right in zip(values, positive, strict=True) if not right)
 
-    image_to_text = [
-        rank(scores[i].tolist(), [is_positive(i, j) for j in range(len(flat))]) for i in range(len(captions))
-    ]
-    text_to_image = [
-        rank(scores[:, j].tolist(), [is_positive(i, j) for i in range(len(captions))]) for j in range(len(flat))
-    ]
+    images, texts = range(len(captions)), range(len(flat))
+    image_to_text = [rank(scores[i].tolist(), [is_positive(i, j) for j in texts]) for i in images]
+    text_to_image = [rank(scores[:, j].tolist(), [is_positive(i, j) for i in images]) for j in texts]
     return image_to_text, text_to_image
 
 

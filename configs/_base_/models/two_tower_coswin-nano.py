@@ -2,7 +2,7 @@
 model = dict(
     type='TwoTower',
     image_tower=dict(type='CoSwin', arch='nano'),
-    text_tower=dict(type='TextTransformer', arch='nano', vocab_size=512),
+    text_tower=dict(type='TextTransformer', vocab_size=512, embed_dims=96, num_layers=2, num_heads=3, mlp_dims=384),
     tokenizer=dict(type='TrainedBPE', vocab_size=512, context_length=76),
     embed_dims=256,
 )

@@ -105,21 +105,20 @@ def _backward(
     import torchvision  # noqa: F401 (registers the kernel)
 
     grad_output, input, offset, weight = (widen(tensor) for tensor in (grad_output, input, offset, weight))
-    use_mask = mask is not None
     grad_input, grad_weight, grad_offset, grad_mask, grad_bias = (
         torch.ops.torchvision._deform_conv2d_backward(
             grad_output.contiguous(),
             input.contiguous(),
             weight.contiguous(),
             offset.contiguous(),
-            widen(mask).contiguous() if use_mask else input.new_zeros(len(input), 1),
+            input.new_zeros(len(input), 1) if mask is None else widen(mask).contiguous(),
             weight.new_zeros(len(weight)),
             *geometry.stride,
             *geometry.padding,
             *geometry.dilation,
             group,
             deformable_group,
-            use_mask,
+            mask is not None,
         )
     )
     rows, columns = grad_output.shape[2:]

@@ -25,8 +25,8 @@ GROUNDS = {'black': (12, 12, 12), 'grey': (118, 118, 118), 'white': (243, 243, 2
 COLOR_NAMES, GROUND_NAMES = tuple(COLORS), tuple(GROUNDS)
 SIZE_NAMES = ('small', 'large')
 # Side of the scan as a share of the image side, smallest and largest.
-SIZE_RANGES = {'small': (0.34, 0.42), 'large': (0.54, 0.68)}
-SIZE_RANGES_CROWDED = {'small': (0.26, 0.32), 'large': (0.42, 0.5)}
+SIZE_RANGES = {'small': (0.42, 0.52), 'large': (0.62, 0.8)}
+SIZE_RANGES_CROWDED = {'small': (0.3, 0.36), 'large': (0.46, 0.54)}
 # Two colours of ten digits: each digit and each colour is seen in training, these pairs are not.
 UNSEEN_PAIRS = frozenset((digit, COLOR_NAMES[(digit + shift) % len(COLOR_NAMES)]) for digit in range(10) for shift in (0, 3))
 

@@ -5,7 +5,7 @@
 | `sample_id` | data set | name of the sample in messages, str |
 | `img_path` or `img_bytes` | data set | where the image is, or the encoded file itself |
 | `image_id` | data set | identity of the image, where the annotation has one |
-| `text` or `captions` | data set | one description, or all of them (tuple of str); `PickCaption` turns the second into the first |
+| `text` or `captions` | data set | one description, or all, tuple of str; `PickCaption` draws one |
 | `caption_ids` | data set | ids that belong to `captions`, where the annotation has them |
 | `gt_label`, `gt_labels` | data set | class index, int; or several, tuple of int |
 | `classes`, `templates` | data set | all class names, tuple of str; name of the prompt-template set |
@@ -26,6 +26,6 @@ from florence.datasets.transforms.random_resized_crop import RandomResizedCrop
 from florence.datasets.transforms.resize_center_crop import ResizeCenterCrop
 
 __all__ = [
-    'ExpandShortText', 'HashTextLabel', 'LoadImage', 'PackImageText', 'PickCaption', 'RandomFlip', 'RandomResizedCrop',
-    'ResizeCenterCrop',
+    'ExpandShortText', 'HashTextLabel', 'LoadImage', 'PackImageText', 'PickCaption', 'RandomFlip',
+    'RandomResizedCrop', 'ResizeCenterCrop',
 ]  # fmt: skip

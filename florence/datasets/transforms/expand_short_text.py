@@ -1,7 +1,7 @@
 """Make a sentence of a one- or two-word description (Florence, arXiv 2111.11432, section 2.2).
 
-The template is drawn anew on every read. The label stays that of the bare description, so that all images of "dog"
-remain positives of each other. The paper gives no template list (ours: `florence.tasks.templates`).
+The template is drawn anew on every read. The label stays that of the bare description, so that all images of
+"dog" remain positives of each other. The paper gives no template list (ours: `florence.tasks.templates`).
 """
 
 from collections.abc import Sequence
@@ -48,8 +48,8 @@ class ExpandShortText(BaseTransform):
         """
         if 'label' not in results:
             raise ValueError(
-                'ExpandShortText must stand after HashTextLabel in the pipeline: hashed after a template, equal '
-                'descriptions would become negatives of each other'
+                'ExpandShortText must stand after HashTextLabel in the pipeline: hashed after a template, '
+                'equal descriptions would become negatives of each other'
             )
         results['is_templated'] = is_short_text(results['text'], self.max_words)
         if results['is_templated']:

@@ -11,7 +11,8 @@ class HashTextLabel(BaseTransform):
     """Set `label` to the 63-bit hash of `text`; stands before `ExpandShortText`.
 
     Args:
-        normalize: What counts as the same text: `'none'` (identical strings, as in the paper), `'strip'`, `'casefold'`.
+        normalize: What counts as the same text: `'none'` (identical strings, as in the paper), `'strip'`,
+            `'casefold'`.
 
     Raises:
         ValueError: If `normalize` is unknown.
@@ -31,10 +32,12 @@ class HashTextLabel(BaseTransform):
         """
         if 'text' not in results:
             raise ValueError(
-                f'HashTextLabel: sample {results["sample_id"]!r} has no text; where an image has several captions, '
-                'PickCaption must stand before it in the pipeline'
+                f'HashTextLabel: sample {results["sample_id"]!r} has no text; where an image has several '
+                'captions, PickCaption must stand before it in the pipeline'
             )
         if results.get('is_templated'):
-            raise ValueError('HashTextLabel must stand before ExpandShortText: the label is that of the text as written')
+            raise ValueError(
+                'HashTextLabel must stand before ExpandShortText: the label is that of the text as written'
+            )
         results['label'] = text_label(results['text'], self.normalize)
         return results

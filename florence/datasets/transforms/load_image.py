@@ -60,7 +60,9 @@ class LoadImage(BaseTransform):
         img = self._decode(data, name)
         height, width = img.shape[:2]
         if self.min_size is not None and min(height, width) < self.min_size:
-            raise BadSample(f'image {name} is {width} x {height} pixels, shorter than min_size {self.min_size}')
+            raise BadSample(
+                f'image {name} is {width} x {height} pixels, shorter than min_size {self.min_size}'
+            )
         results['img'] = img
         results['ori_shape'] = (height, width)
         return results
@@ -73,6 +75,6 @@ class LoadImage(BaseTransform):
                 return np.array(to_rgb(ImageOps.exif_transpose(image)))
         except MemoryError:
             raise
-        # Decoders raise whatever they like on broken bytes: OSError, SyntaxError, struct.error, IndexError, ...
+        # On broken bytes decoders raise what they like: OSError, SyntaxError, struct.error, IndexError, ...
         except Exception as error:
             raise BadSample(f'cannot decode image {name}: {error}') from error

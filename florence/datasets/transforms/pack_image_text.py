@@ -13,13 +13,15 @@ from florence.tasks.text_hash import UNLABELLED
 class PackImageText(BaseTransform):
     """Pack one sample for `florence.TwoTower`.
 
-    Reads `img`, `sample_id` and whatever of these the pipeline has set: `text`, `label`, `is_templated`, `captions`,
-    `caption_ids`, `gt_label`, `gt_labels`, `classes`, `templates`, and the metainfo `img_path`, `image_id`,
-    `ori_shape`. A sample with a text but no label is packed as unlabelled (it matches only itself).
+    Reads `img`, `sample_id` and whatever of these the pipeline has set: `text`, `label`, `is_templated`,
+    `captions`, `caption_ids`, `gt_label`, `gt_labels`, `classes`, `templates`, and the metainfo `img_path`,
+    `image_id`, `ori_shape`. A sample with a text but no label is packed as unlabelled (it matches only
+    itself).
     """
 
     FIELDS = (
-        'text', 'label', 'is_templated', 'captions', 'caption_ids', 'gt_label', 'gt_labels', 'classes', 'templates'
+        'text', 'label', 'is_templated', 'captions', 'caption_ids', 'gt_label', 'gt_labels', 'classes',
+        'templates',
     )  # fmt: skip
     METAINFO = ('sample_id', 'img_path', 'image_id', 'ori_shape')
 
@@ -40,10 +42,10 @@ class PackImageText(BaseTransform):
                 f'{tuple(img.shape)} and type {img.dtype}: resize and convert it earlier in the pipeline'
             )
         sample = ImageTextSample(
-            metainfo={key: results[key] for key in self.METAINFO if key in results} | {'img_shape': img.shape[:2]}
+            metainfo={key: results[key] for key in self.METAINFO if key in results}
+            | {'img_shape': img.shape[:2]}
         )
-        sample.set_data({key: results[key] for key in self.FIELDS if key in results})
-        if 'text' in results:
-            sample.set_data({'label': results.get('label', UNLABELLED), 'is_templated': results.get('is_templated', False)})
+        defaults = {'label': UNLABELLED, 'is_templated': False} if 'text' in results else {}
+        sample.set_data(defaults | {key: results[key] for key in self.FIELDS if key in results})
         inputs = torch.from_numpy(np.ascontiguousarray(img.transpose(2, 0, 1)))  # (H, W, 3) -> (3, H, W)
         return {'inputs': inputs, 'data_samples': sample}

@@ -9,7 +9,7 @@ from florence.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class PickCaption(BaseTransform):
-    """Set `text` to a random entry of `captions`, which leave the results; a sample with one `text` passes unchanged."""
+    """Replace `captions` by `text`, a random one of them; a sample that has one `text` passes unchanged."""
 
     @cache_randomness
     def _draw(self, count: int) -> int:
@@ -24,10 +24,14 @@ class PickCaption(BaseTransform):
         """
         if 'captions' not in results:
             if 'text' not in results:
-                raise ValueError(f'PickCaption: sample {results["sample_id"]!r} has neither captions nor text')
+                raise ValueError(
+                    f'PickCaption: sample {results["sample_id"]!r} has neither captions nor text'
+                )
             return results
         if 'label' in results:
-            raise ValueError('PickCaption must stand before HashTextLabel in the pipeline: the label is that of its text')
+            raise ValueError(
+                'PickCaption must stand before HashTextLabel in the pipeline: the label is that of its text'
+            )
         captions = results.pop('captions')
         results.pop('caption_ids', None)
         results['text'] = captions[self._draw(len(captions))]

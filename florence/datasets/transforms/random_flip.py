@@ -1,4 +1,4 @@
-"""Mirror images at random. Off unless a probability is given: a text may say "left", and letters do not mirror."""
+"""Mirror images at random; off by default, because a text may say "left" and letters do not mirror."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -29,7 +29,7 @@ class RandomFlip(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Args:
-            results: `img` `(H, W, 3)` uint8, same shape afterwards; `flip` says whether it was mirrored.
+        results: `img` `(H, W, 3)` uint8, same shape afterwards; `flip` says whether it was mirrored.
         """
         results['flip'] = self._draw()
         if results['flip']:

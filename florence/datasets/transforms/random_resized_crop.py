@@ -1,7 +1,7 @@
 """Random crop of nearly the whole image, resized: the only augmentation of image-text pairs.
 
-The paper (arXiv 2111.11432) names no augmentation. Following CLIP's practice a crop keeps 90 to 100 % of the area, so
-that the text still describes what is seen; for class labels 8 to 100 % (Inception crops) is usual.
+The paper (arXiv 2111.11432) names no augmentation. Following CLIP's practice a crop keeps 90 to 100 % of the
+area, so that the text still describes what is seen; for class labels 8 to 100 % (Inception crops) is usual.
 """
 
 import math
@@ -49,7 +49,9 @@ class RandomResizedCrop(BaseTransform):
         """Top, left, height and width of a crop, pixels; the largest central one where no random one fits."""
         for _ in range(MAX_TRIES):
             area = height * width * np.random.uniform(*self.crop_scale)
-            ratio = math.exp(np.random.uniform(math.log(self.aspect_ratio[0]), math.log(self.aspect_ratio[1])))
+            ratio = math.exp(
+                np.random.uniform(math.log(self.aspect_ratio[0]), math.log(self.aspect_ratio[1]))
+            )
             crop_w, crop_h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
             if 0 < crop_w <= width and 0 < crop_h <= height:
                 top = np.random.randint(height - crop_h + 1)
@@ -61,7 +63,7 @@ class RandomResizedCrop(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Args:
-            results: `img` `(H, W, 3)` uint8 becomes `(height, width, 3)`.
+        results: `img` `(H, W, 3)` uint8 becomes `(height, width, 3)`.
         """
         img = results['img']
         top, left, crop_h, crop_w = self._random_box(*img.shape[:2])

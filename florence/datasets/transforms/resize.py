@@ -1,4 +1,4 @@
-"""Change of image size by Pillow's antialiased bicubic filter, the one that CLIP and Florence's peers train with."""
+"""Change of image size by Pillow's antialiased bicubic filter, which CLIP and its peers train with."""
 
 import numpy as np
 from PIL import Image

@@ -1,4 +1,4 @@
-"""Evaluation view of an image as in CLIP (arXiv 2103.00020): shortest side to a size, then the central square."""
+"""Evaluation view as in CLIP (arXiv 2103.00020): shortest side to a size, then the central square."""
 
 from mmcv.transforms import BaseTransform
 
@@ -8,7 +8,8 @@ from florence.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class ResizeCenterCrop(BaseTransform):
-    """Resize `img` so that its shortest side is `size` pixels (bicubic, antialiased), then cut the central square.
+    """Resize `img` so that its shortest side is `size` pixels (bicubic, antialiased), then cut the central
+    square.
 
     Args:
         size: Side of the square, pixels.
@@ -19,7 +20,7 @@ class ResizeCenterCrop(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Args:
-            results: `img` `(H, W, 3)` uint8 becomes `(size, size, 3)`.
+        results: `img` `(H, W, 3)` uint8 becomes `(size, size, 3)`.
         """
         img = results['img']
         height, width = img.shape[:2]

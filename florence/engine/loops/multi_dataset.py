@@ -107,9 +107,7 @@ class MultiDatasetValLoop(BaseLoop):
         ValueError: If the two are not dicts with the same names.
     """
 
-    def __init__(
-        self, runner: Runner, dataloader: Mapping[str, Any], evaluator: Mapping[str, Any], fp16: bool = False
-    ) -> None:
+    def __init__(self, runner: Runner, dataloader: Mapping[str, Any], evaluator: Mapping[str, Any], fp16: bool = False) -> None:
         self.parts = _build_parts(ValLoop, runner, dataloader, evaluator, fp16, 'val')
         super().__init__(runner, DataLoaderGroup([part.dataloader for part in self.parts.values()]))
         self.evaluator = {name: part.evaluator for name, part in self.parts.items()}
@@ -133,9 +131,7 @@ class MultiDatasetTestLoop(BaseLoop):
         ValueError: If the two are not dicts with the same names.
     """
 
-    def __init__(
-        self, runner: Runner, dataloader: Mapping[str, Any], evaluator: Mapping[str, Any], fp16: bool = False
-    ) -> None:
+    def __init__(self, runner: Runner, dataloader: Mapping[str, Any], evaluator: Mapping[str, Any], fp16: bool = False) -> None:
         self.parts = _build_parts(TestLoop, runner, dataloader, evaluator, fp16, 'test')
         super().__init__(runner, DataLoaderGroup([part.dataloader for part in self.parts.values()]))
         self.evaluator = {name: part.evaluator for name, part in self.parts.items()}

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIMIZERS
 from torch import nn
 
-from florence.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
+from florence.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 
 NO_DECAY_NAMES = ('positional_embedding', 'token_embedding', 'relative_position_bias_table')
 

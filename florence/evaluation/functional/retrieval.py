@@ -124,9 +124,7 @@ def _ranks(
     return torch.cat(ranks)
 
 
-def _check(
-    image_embeds: Tensor, text_embeds: Tensor, captions: Sequence[Sequence[str]], chunk_size: int
-) -> None:
+def _check(image_embeds: Tensor, text_embeds: Tensor, captions: Sequence[Sequence[str]], chunk_size: int) -> None:
     num_captions = sum(len(own) for own in captions)
     if len(captions) != len(image_embeds) or num_captions != len(text_embeds) or not len(image_embeds):
         raise ValueError(

@@ -1,11 +1,11 @@
-"""CoSwin, the image tower of Florence (arXiv 2111.11432, section 2.3): a Swin transformer (arXiv 2103.14030) whose
-patch embedding and patch merging are CvT's convolutional embeddings (arXiv 2103.15808).
+"""CoSwin, the image tower of Florence (arXiv 2111.11432, section 2.3): a Swin transformer (arXiv 2103.14030)
+whose patch embedding and patch merging are CvT's convolutional embeddings (arXiv 2103.15808).
 
-The paper names no sizes. Those of `huge` are the ones that meet its 637 M parameters; `tiny` to `large` are Swin's;
-`nano` is for 32 to 64 pixel images on a CPU. Global average pooling belongs to the model that owns the tower.
+The paper names no sizes; `florence.models.backbones.coswin_archs` says where ours come from. Global average
+pooling belongs to the model that owns the tower.
 
-Differs from the official Swin in: any input size; the smaller windows of small maps use the bias table's true offsets.
-`embed='patch'` is Swin itself and takes official weights (`florence.models.converters.swin`).
+Differs from the official Swin in: any input size; the smaller windows of small maps use the bias table's true
+offsets. `embed='patch'` is Swin itself and takes official weights (`florence.models.converters.swin`).
 """
 
 from collections.abc import Sequence
@@ -25,54 +25,23 @@ from florence.layers import (
     drop_path_rates,
     init_transformer_weights,
 )
+from florence.models.backbones.coswin_archs import resolve_arch
 from florence.models.backbones.window_checkpoint import adapt_window_checkpoint
 from florence.registry import MODELS
 
-ARCHS: dict[str, dict[str, Any]] = {
-    'nano': dict(embed_dims=(64, 96, 160, 256), depths=(2, 2, 2, 1), num_heads=(2, 3, 5, 8), window_size=4),
-    'tiny': dict(
-        embed_dims=(96, 192, 384, 768),
-        depths=(2, 2, 6, 2),
-        num_heads=(3, 6, 12, 24),
-        window_size=7,
-        drop_path_rate=0.2,
-    ),
-    'small': dict(
-        embed_dims=(96, 192, 384, 768),
-        depths=(2, 2, 18, 2),
-        num_heads=(3, 6, 12, 24),
-        window_size=7,
-        drop_path_rate=0.3,
-    ),
-    'base': dict(
-        embed_dims=(128, 256, 512, 1024),
-        depths=(2, 2, 18, 2),
-        num_heads=(4, 8, 16, 32),
-        window_size=7,
-        drop_path_rate=0.5,
-    ),
-    'large': dict(
-        embed_dims=(192, 384, 768, 1536),
-        depths=(2, 2, 18, 2),
-        num_heads=(6, 12, 24, 48),
-        window_size=7,
-        drop_path_rate=0.5,
-    ),
-    'huge': dict(
-        embed_dims=(256, 512, 1024, 2048),
-        depths=(2, 2, 40, 2),
-        num_heads=(8, 16, 32, 64),
-        window_size=7,
-        drop_path_rate=0.5,
-    ),
-}
-PER_STAGE_KEYS = ('embed_dims', 'depths', 'num_heads')
-OPTIONAL_KEYS = dict(stem_kernel=7, stem_stride=4, drop_path_rate=0.0)
 EMBEDS = ('conv', 'patch')
 
 
 class CoSwinBlock(nn.Module):
-    """Window attention and MLP, each after a LayerNorm and around a residual path; maps are `(B, H, W, C)`."""
+    """Window attention and MLP, each after a LayerNorm and around a residual path.
+
+    Args:
+        embed_dims: Channels.
+        mlp_ratio: Hidden width of the MLP over `embed_dims`.
+        drop_path: Rate of stochastic depth.
+        drop_rate: Dropout after the projections.
+        attention: Further arguments of `WindowAttention`.
+    """
 
     def __init__(
         self, embed_dims: int, mlp_ratio: float, drop_path: float, drop_rate: float, **attention: Any
@@ -85,6 +54,7 @@ class CoSwinBlock(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
+        """`(B, H, W, C)` to the same shape."""
         x = x + self.drop_path(self.attn(self.norm1(x)))
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
@@ -99,6 +69,7 @@ class CoSwinStage(nn.Module):
         self.with_cp = with_cp
 
     def forward(self, x: Tensor) -> Tensor:
+        """`(B, H, W, C_in)` to `(B, ceil(H / stride), ceil(W / stride), C)`."""
         x = self.embed(x)
         for block in self.blocks:
             x = checkpoint(block, x, use_reentrant=False) if self.with_cp and self.training else block(x)
@@ -110,23 +81,25 @@ class CoSwin(BaseModule):
     """Images -> maps of four strides (4, 8, 16 and 32 for a stem of stride 4).
 
     Args:
-        arch: Key of `ARCHS`, or a dict of `embed_dims`, `depths`, `num_heads` (one value per stage), `window_size` and
-            optionally `stem_kernel` (7), `stem_stride` (4) and `drop_path_rate` (0).
+        arch: Key of `coswin_archs.ARCHS`, or a dict of `embed_dims`, `depths`, `num_heads` (one value per
+            stage), `window_size` and optionally `stem_kernel` (7), `stem_stride` (4) and `drop_path_rate`
+            (0).
         in_channels: Channels of the images.
-        embed: 'conv' = convolutional embeddings, 'patch' = Swin's: its stem's kernel is its stride, and merging is
-            linear.
-        window_size: Side of a window in tokens; None takes that of `arch` (7 for 224 px; 12 goes with 384 px).
+        embed: 'conv' = convolutional embeddings, 'patch' = Swin's: its stem's kernel is its stride, and
+            merging is linear.
+        window_size: Side of a window in tokens; None takes that of `arch` (7 for 224 px; 12 goes with 384
+            px).
         mlp_ratio: Hidden width of the MLPs over that of the block.
         qkv_bias: Whether queries, keys and values have a bias.
         drop_rate: Dropout after the projections of attention and MLP.
         attn_drop_rate: Dropout of the attention weights.
         drop_path_rate: Stochastic depth of the last block, rising linearly from 0; None takes that of `arch`.
-        out_indices: Stages whose maps are returned, 0 to 3, rising; each map passes its own LayerNorm. Stages after the
-            last one asked for are not built.
-        frozen_stages: -1 = none, 0 = the stem, k = the stem and the first k stages. Frozen parts have no gradient and
-            stay in evaluation mode.
-        with_cp: Whether blocks are recomputed in the backward pass instead of storing activations; one bool, or one
-            per stage.
+        out_indices: Stages whose maps are returned, 0 to 3, rising; each map passes its own LayerNorm. Stages
+            after the last one asked for are not built.
+        frozen_stages: -1 = none, 0 = the stem, k = the stem and the first k stages. Frozen parts have no
+            gradient and stay in evaluation mode.
+        with_cp: Whether blocks are recomputed in the backward pass instead of storing activations; one bool,
+            or one per stage.
         init_cfg: Initialisation of mmengine, e.g. `dict(type='Pretrained', checkpoint=...)`.
 
     Attributes:
@@ -162,45 +135,37 @@ class CoSwin(BaseModule):
             raise ValueError(f'embed must be one of {EMBEDS}, got {embed!r}.')
         if not out_indices or list(out_indices) != sorted(set(out_indices) & set(range(num_stages))):
             raise ValueError(f'out_indices must rise within 0 .. {num_stages - 1}, got {tuple(out_indices)}.')
+        if not -1 <= frozen_stages <= out_indices[-1] + 1:
+            raise ValueError(f'frozen_stages must lie in -1 .. {out_indices[-1] + 1}, got {frozen_stages}.')
         with_cp = [with_cp] * num_stages if isinstance(with_cp, bool) else list(with_cp)
         if len(with_cp) != num_stages:
             raise ValueError(f'with_cp must be one bool or {num_stages}, got {len(with_cp)}.')
-        window_size = sizes['window_size'] if window_size is None else window_size
-        if window_size < 1:
-            raise ValueError(f'window_size must be at least 1, got {window_size}.')
 
-        self.window_size = window_size
+        self.window_size = sizes['window_size'] if window_size is None else window_size
         self.out_indices = tuple(out_indices)
         self.num_features = list(sizes['embed_dims'])[: self.out_indices[-1] + 1]
-        if not -1 <= frozen_stages <= len(self.num_features):
-            raise ValueError(
-                f'frozen_stages must lie in -1 .. {len(self.num_features)}, got {frozen_stages}.'
-            )
         self.out_channels = [self.num_features[index] for index in self.out_indices]
         self.embed_dims = self.out_channels[-1]
         self.frozen_stages = frozen_stages
 
-        rates = drop_path_rates(
-            sizes['drop_path_rate'] if drop_path_rate is None else drop_path_rate, sizes['depths']
+        if drop_path_rate is None:
+            drop_path_rate = sizes['drop_path_rate']
+        rates = drop_path_rates(drop_path_rate, sizes['depths'])
+        block_args = dict(
+            mlp_ratio=mlp_ratio,
+            drop_rate=drop_rate,
+            window_size=self.window_size,
+            qkv_bias=qkv_bias,
+            attn_drop_rate=attn_drop_rate,
         )
-        widths = [in_channels, *self.num_features]
         self.stages = nn.ModuleList()
-        for stage, (dims, heads) in enumerate(zip(self.num_features, sizes['num_heads'], strict=False)):
+        for stage, dims in enumerate(self.num_features):
+            heads = sizes['num_heads'][stage]
             blocks = [
-                CoSwinBlock(
-                    dims,
-                    mlp_ratio,
-                    rate,
-                    drop_rate,
-                    num_heads=heads,
-                    window_size=window_size,
-                    shifted=index % 2 == 1,
-                    qkv_bias=qkv_bias,
-                    attn_drop_rate=attn_drop_rate,
-                )
+                CoSwinBlock(dims, num_heads=heads, shifted=index % 2 == 1, drop_path=rate, **block_args)
                 for index, rate in enumerate(rates[stage])
             ]
-            stage_embed = _stage_embed(embed, stage, widths[stage], dims, sizes)
+            stage_embed = _stage_embed(embed, stage, in_channels, sizes)
             self.stages.append(CoSwinStage(stage_embed, blocks, with_cp[stage]))
         for index in self.out_indices:
             self.add_module(f'norm{index}', Fp32LayerNorm(self.num_features[index]))
@@ -210,8 +175,8 @@ class CoSwin(BaseModule):
         self._freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images `(B, in_channels, H, W)` of any size -> one map `(B, C_i, H_i, W_i)` per entry of `out_indices`,
-        `H_i = ceil(H / stride_i)`; the memory format of the maps is channels-last.
+        """Images `(B, in_channels, H, W)` of any size -> one map `(B, C_i, H_i, W_i)` per entry of
+        `out_indices`, `H_i = ceil(H / stride_i)`; the memory format of the maps is channels-last.
         """
         x = images.permute(0, 2, 3, 1)
         outputs = []
@@ -239,35 +204,10 @@ class CoSwin(BaseModule):
             module.eval().requires_grad_(False)
 
 
-def resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
-    """The sizes of an architecture, with the optional ones filled in.
-
-    Raises:
-        ValueError: If the name is unknown, a size is missing or unknown, or the stages do not agree in number.
-    """
-    if isinstance(arch, str):
-        if arch not in ARCHS:
-            raise ValueError(
-                f'CoSwin has no arch {arch!r}: choose one of {", ".join(ARCHS)}, or give a dict of sizes.'
-            )
-        return OPTIONAL_KEYS | ARCHS[arch]
-    required = {*PER_STAGE_KEYS, 'window_size'}
-    missing, unknown = required - set(arch), set(arch) - required - set(OPTIONAL_KEYS)
-    if missing or unknown:
-        raise ValueError(
-            f'an arch dict needs {sorted(required)} and may have {sorted(OPTIONAL_KEYS)}: '
-            f'missing {sorted(missing)}, unknown {sorted(unknown)}.'
-        )
-    lengths = {key: len(arch[key]) for key in PER_STAGE_KEYS}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(
-            f'an arch dict needs one value per stage in each of {PER_STAGE_KEYS}, got {lengths}.'
-        )
-    return OPTIONAL_KEYS | dict(arch)
-
-
-def _stage_embed(embed: str, stage: int, in_channels: int, dims: int, sizes: dict[str, Any]) -> nn.Module:
+def _stage_embed(embed: str, stage: int, in_channels: int, sizes: dict[str, Any]) -> nn.Module:
+    dims = sizes['embed_dims'][stage]
     if stage == 0:
         kernel = sizes['stem_kernel'] if embed == 'conv' else sizes['stem_stride']
         return ConvEmbed(in_channels, dims, kernel, sizes['stem_stride'])
-    return ConvEmbed(in_channels, dims, 3, 2) if embed == 'conv' else PatchMerging(in_channels, dims)
+    previous = sizes['embed_dims'][stage - 1]
+    return ConvEmbed(previous, dims, 3, 2) if embed == 'conv' else PatchMerging(previous, dims)

@@ -16,8 +16,8 @@ BUFFERS = ('.relative_position_index', '.attn_mask')
 
 
 def adapt_window_checkpoint(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """Resizes the relative position bias tables of `state_dict` to the window of `module`, in place, and leaves out
-    the index buffers of old checkpoints.
+    """Resizes the relative position bias tables of `state_dict` to the window of `module`, in place, and
+    leaves out the index buffers of old checkpoints.
 
     Args:
         module: Tower that is being loaded; has `window_size`.
@@ -35,7 +35,7 @@ def adapt_window_checkpoint(module: nn.Module, state_dict: dict[str, Tensor], pr
     for key in resized:
         state_dict[key] = resize_bias_table(state_dict[key], module.window_size)
     print_log(
-        f'{len(resized)} relative position bias tables resized from window {old_window} to {module.window_size} '
-        '(bicubic).',
+        f'{len(resized)} relative position bias tables resized from window {old_window} '
+        f'to {module.window_size}',
         logger='current',
     )

@@ -15,8 +15,8 @@ def read_state_dict(path: Path, *, weights_only: bool = True) -> dict[str, Tenso
 
     Args:
         path: `.safetensors`, or anything else for torch's format.
-        weights_only: Refuse a file that holds more than weights and plain values. Checkpoints of our own trainings
-            hold more (the log's history).
+        weights_only: Refuse a file that holds more than weights and plain values. Checkpoints of our own
+            trainings hold more (the log's history).
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -1,8 +1,9 @@
 """Swin checkpoints of Microsoft's repository and of timm <-> `CoSwin(embed='patch')`.
 
-The names differ in where a stage's downsampling lies: Microsoft's code keeps it at the end of the stage before, timm
-and ours at the start of the stage itself. Every key must have its place: a missing or unknown one is an error that
-names it. Classification heads are left out, and the log says so; index buffers follow from the sizes.
+The names differ in where a stage's downsampling lies: Microsoft's code keeps it at the end of the stage
+before, timm and ours at the start of the stage itself. Every key must have its place: a missing or unknown
+one is an error that names it. Classification heads are left out, and the log says so; index buffers follow
+from the sizes.
 """
 
 import re
