@@ -7,7 +7,9 @@ from pathlib import Path
 def caption_sample(
     image: str, captions: Sequence[tuple[object, str]], img_root: Path, max_captions: int | None
 ) -> dict:
-    """Args:
+    """The annotation of one image with its captions.
+
+    Args:
         image: File name of the image.
         captions: Pairs of caption id and text, in the order of the file.
         img_root: Folder of the images.

@@ -144,13 +144,12 @@ class WebDatasetPairs(IterableDataset):
         for members in raw:
             try:
                 info = self._parse(members)
-                if self.drop_short_texts is not None:
-                    info = without_short_texts(info, self.drop_short_texts)
-                if info is None:
+                require_texts(info)
+                kept = self._keep_long(info)
+                if kept is None:
                     num_short += 1
                     continue
-                require_texts(info)
-                sample = self.pipeline(settle_single_caption(info, test_mode=False))
+                sample = self.pipeline(settle_single_caption(kept, test_mode=False))
             except BadSample as error:
                 self.guard.count_bad(error)
                 continue
@@ -166,14 +165,19 @@ class WebDatasetPairs(IterableDataset):
         if self.guard.num_reads:
             self.guard.check(length=self.guard.num_reads)
 
+    def _keep_long(self, info: dict) -> dict | None:
+        return info if self.drop_short_texts is None else without_short_texts(info, self.drop_short_texts)
+
     @property
     def name(self) -> str:
         """Name of the set in messages."""
         return f'{type(self).__name__} {self.shards[0]} (1 of {len(self.shards)} shards)'
 
     def _parse(self, members: dict) -> dict:
-        """Raises:
-        BadSample: If the image or the text member is missing or broken.
+        """Encoded image and texts of one sample.
+
+        Raises:
+            BadSample: If the image or the text member is missing or broken.
         """
         sample_id = f'{members["__url__"]}/{members["__key__"]}'
         extension = next((ext for ext in IMAGE_EXTENSIONS if ext in members), None)
@@ -209,10 +213,7 @@ class WebDatasetPairs(IterableDataset):
                 self.guard.count_bad(error)
                 continue
             self.guard.count_good()
-            if self.drop_short_texts is not None:
-                info = without_short_texts(info, self.drop_short_texts)
-            if info is not None:
-                yield from texts_of(info)
+            yield from texts_of(self._keep_long(info) or {})
 
 
 def _extensions(members: dict) -> str:

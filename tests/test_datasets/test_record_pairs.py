@@ -1,4 +1,4 @@
-"""JSON, JSON lines, CSV and TSV: the same records give the same samples; real pairs; faults in one sentence."""
+"""JSON, JSON lines, CSV and TSV: equal records give equal samples; real pairs; faults in one sentence."""
 
 import csv
 import json

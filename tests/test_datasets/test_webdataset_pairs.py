@@ -196,7 +196,8 @@ def test_reasons_name_the_sample(write_shards, train_pipeline, log_lines):
     list(WebDatasetPairs(write_shards(2, FAULTS), pipeline=train_pipeline, max_bad_share=0.5, seed=None))
     named = '\n'.join(line for line in log_lines if line.startswith('Bad sample'))
     for expected in (
-        'cannot decode image .*00_01', '00_03 has an empty caption', '01_02 has no image, its members are txt, json',
+        'cannot decode image .*00_01', '00_03 has an empty caption', 
+        '01_02 has no image, its members are txt, json',
         r'01_04 has no \.txt member, its members are jpg, json',
     ):  # fmt: skip
         assert re.search(expected, named), named

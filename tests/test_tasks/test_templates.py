@@ -18,8 +18,8 @@ from florence.tasks.templates import (
 
 # Sizes of CLIP's published sets for the paper's twelve data sets (VOC2007, pets, flowers and food have one).
 PUBLISHED_SIZES = {
-    'aircraft': 2, 'caltech101': 34, 'cars': 8, 'cifar10': 18, 'cifar100': 18, 'dtd': 8, 'flowers102': 1, 'food101': 1,
-    'openai_imagenet': 80, 'pets': 1, 'stl10': 2, 'sun397': 2, 'voc2007': 1,
+    'aircraft': 2, 'caltech101': 34, 'cars': 8, 'cifar10': 18, 'cifar100': 18, 'dtd': 8, 'flowers102': 1,
+    'food101': 1, 'openai_imagenet': 80, 'pets': 1, 'stl10': 2, 'sun397': 2, 'voc2007': 1,
 }  # fmt: skip
 
 

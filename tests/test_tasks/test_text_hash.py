@@ -32,7 +32,7 @@ def test_golden_values_cover_a_set_top_bit():
 
 @pytest.mark.parametrize('hash_seed', ['0', '1', '12345'])
 def test_label_does_not_depend_on_the_process(hash_seed, repo_root):
-    """Python's own hash is salted by PYTHONHASHSEED; ours must not be. The file is loaded alone to keep this quick."""
+    """Python's own hash is salted by PYTHONHASHSEED; ours must not be. Loading the file alone is quick."""
     path = repo_root / 'florence' / 'tasks' / 'text_hash.py'
     code = f"import runpy; print(runpy.run_path({str(path)!r})['text_label']('a red seven'))"
     result = subprocess.run(

@@ -40,7 +40,9 @@ class ExpandShortText(BaseTransform):
         return np.random.randint(len(self.templates))
 
     def transform(self, results: dict) -> dict:
-        """Args:
+        """Expand the text of one sample where it is short.
+
+        Args:
             results: Has `text` and its `label`; the label is not touched.
 
         Raises:

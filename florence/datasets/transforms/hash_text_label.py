@@ -24,7 +24,9 @@ class HashTextLabel(BaseTransform):
         self.normalize = normalize
 
     def transform(self, results: dict) -> dict:
-        """Args:
+        """Label one sample.
+
+        Args:
             results: Has `text`, str.
 
         Raises:

@@ -44,7 +44,9 @@ class LoadImage(BaseTransform):
         self.min_size = min_size
 
     def transform(self, results: dict) -> dict:
-        """Args:
+        """Decode one image.
+
+        Args:
             results: Has `sample_id` and `img_bytes` or `img_path`; the bytes are taken out.
 
         Raises:
@@ -56,7 +58,7 @@ class LoadImage(BaseTransform):
             try:
                 data = Path(results['img_path']).read_bytes()
             except OSError as error:
-                raise BadSample(f'cannot open image {name}: {error.strerror}') from error
+                raise BadSample(f'cannot open image {name}: {error.strerror or error}') from error
         img = self._decode(data, name)
         height, width = img.shape[:2]
         if self.min_size is not None and min(height, width) < self.min_size:

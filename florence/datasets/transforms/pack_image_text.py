@@ -26,7 +26,9 @@ class PackImageText(BaseTransform):
     METAINFO = ('sample_id', 'img_path', 'image_id', 'ori_shape')
 
     def transform(self, results: dict) -> dict:
-        """Args:
+        """Pack one sample.
+
+        Args:
             results: `img` is `(H, W, 3)` uint8 RGB.
 
         Returns:

@@ -16,7 +16,9 @@ class PickCaption(BaseTransform):
         return np.random.randint(count)
 
     def transform(self, results: dict) -> dict:
-        """Args:
+        """Draw the text of one sample.
+
+        Args:
             results: Has `captions`, tuple of str, or `text`.
 
         Raises:

@@ -28,8 +28,10 @@ class RandomFlip(BaseTransform):
         return np.random.rand() < self.prob
 
     def transform(self, results: dict) -> dict:
-        """Args:
-        results: `img` `(H, W, 3)` uint8, same shape afterwards; `flip` says whether it was mirrored.
+        """Mirror one image, or not.
+
+        Args:
+            results: `img` `(H, W, 3)` uint8, same shape afterwards; `flip` says whether it was mirrored.
         """
         results['flip'] = self._draw()
         if results['flip']:

@@ -62,8 +62,10 @@ class RandomResizedCrop(BaseTransform):
         return (height - crop_h) // 2, (width - crop_w) // 2, crop_h, crop_w
 
     def transform(self, results: dict) -> dict:
-        """Args:
-        results: `img` `(H, W, 3)` uint8 becomes `(height, width, 3)`.
+        """Crop and resize one image.
+
+        Args:
+            results: `img` `(H, W, 3)` uint8 becomes `(height, width, 3)`.
         """
         img = results['img']
         top, left, crop_h, crop_w = self._random_box(*img.shape[:2])

@@ -5,7 +5,9 @@ from PIL import Image
 
 
 def resize_bicubic(img: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Args:
+    """Resize one image; one that has the size already is returned as it is.
+
+    Args:
         img: `(H, W, 3)` uint8.
         width, height: New size, pixels.
 

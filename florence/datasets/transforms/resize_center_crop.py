@@ -19,8 +19,10 @@ class ResizeCenterCrop(BaseTransform):
         self.size = size
 
     def transform(self, results: dict) -> dict:
-        """Args:
-        results: `img` `(H, W, 3)` uint8 becomes `(size, size, 3)`.
+        """Resize and crop one image.
+
+        Args:
+            results: `img` `(H, W, 3)` uint8 becomes `(size, size, 3)`.
         """
         img = results['img']
         height, width = img.shape[:2]

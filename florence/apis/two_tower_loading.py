@@ -1,0 +1,45 @@
+"""A two-tower model from its config and a checkpoint, ready for inference."""
+
+from pathlib import Path
+
+import florence
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import load_checkpoint
+
+from florence.models.two_tower import TwoTower
+from florence.registry import MODELS
+
+
+def load_two_tower(config: str | Config, checkpoint: str | None = None, device: str | torch.device = 'cpu') -> TwoTower:
+    """Build the model of a config and load its weights, all of them.
+
+    Args:
+        config: Config or its path.
+        checkpoint: File or URL of the weights; None leaves the random ones.
+        device: Where the model goes.
+
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If the config or the checkpoint does not exist.
+        ValueError: If the config has no two-tower model, or the checkpoint belongs to another model.
+    """
+    if not isinstance(config, Config):
+        if not Path(config).is_file():
+            raise FileNotFoundError(f'no config file {config!r}: give the path of a config in configs/unicl/.')
+        config = Config.fromfile(config)
+    if 'model' not in config or str(config.model.get('type')).rpartition('.')[2] != 'TwoTower':
+        raise ValueError('this config has no model of type TwoTower: give a config of configs/unicl/.')
+    with DefaultScope.overwrite_default_scope(florence.__name__):
+        model = MODELS.build(config.model)
+    if checkpoint is not None:
+        if '://' not in checkpoint and not Path(checkpoint).is_file():
+            raise FileNotFoundError(f'no checkpoint {checkpoint!r}: check the path.')
+        try:
+            load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+        except RuntimeError as error:
+            raise ValueError(f'checkpoint {checkpoint!r} does not fit this model: {error}') from error
+    return model.to(device).eval()
