@@ -1,12 +1,12 @@
-"""Training step (forward and backward) of our Swin-T against timm's: same weights, inputs, precision, threads.
+"""Training step (forward, backward) of our Swin-T against timm's: same weights, inputs, precision, threads.
 
     python benchmarks/coswin_vs_timm_swin.py --threads 2 --batch 4 --json coswin.json
 
 Cases: `whole` = image to the normed feature map, `CoSwin(embed='patch')` against timm's Swin without head;
 `stages` = blocks and merges only, from the stem's map; `whole_mkl` = `whole` with oneDNN, and so our linear
-layers' fast path, switched off: what is left is due to the rest. `ratio` is peer time over our time for `whole`:
-above 1, ours is faster. Runs are interleaved; `ms` are medians, `min_ms` minima, which other work on the machine
-disturbs least.
+layers' fast path, switched off: what is left is due to the rest. `ratio` is peer time over our time for
+`whole`: above 1, ours is faster. Runs are interleaved; `ms` are medians, `min_ms` minima, which other work on
+the machine disturbs least.
 """
 
 import argparse

@@ -63,7 +63,7 @@ class CocoCaptions(PairDataset):
                 )
             captions[entry['image_id']].append((entry['id'], entry['caption'].strip()))
         images = annotation['images']
-        if self.karpathy_file is not None:
+        if self.karpathy_file is not None and self.split is not None:
             wanted = karpathy_file_names(self.karpathy_file, self.split)
             images = [image for image in images if image['file_name'] in wanted]
             print_log(

@@ -71,10 +71,10 @@ class Flickr30k(PairDataset):
 
     def load_data_list(self) -> list[dict]:
         """One entry per image, in the order of the file."""
-        captions = defaultdict(list)
+        captions: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for image, number, text in read_flickr30k_captions(self.ann_file):
             captions[image].append((f'{image}#{number}', text))
-        if self.karpathy_file is not None:
+        if self.karpathy_file is not None and self.split is not None:
             wanted = karpathy_file_names(self.karpathy_file, self.split)
             missing = wanted - captions.keys()
             if missing:

@@ -36,7 +36,7 @@ class RecordColumns:
         Raises:
             KeyError: If a record lacks one of the columns.
         """
-        found = []
+        found: list[dict] = []
         for number, record in enumerate(records):
             self._require(record, number, source)
             images = _as_list(record[self.image])

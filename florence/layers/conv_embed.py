@@ -31,9 +31,10 @@ class ConvEmbed(nn.Module):
             raise ValueError(
                 f'the kernel ({kernel_size}) must cover the stride ({stride}), or pixels are skipped.'
             )
-        self.proj = nn.Conv2d(
-            in_channels, embed_dims, kernel_size, stride=stride, padding=(kernel_size - stride + 1) // 2
-        )
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.padding = (kernel_size - stride + 1) // 2
+        self.proj = nn.Conv2d(in_channels, embed_dims, kernel_size, stride=stride, padding=self.padding)
         self.norm = Fp32LayerNorm(embed_dims)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,9 +47,8 @@ class ConvEmbed(nn.Module):
 
     def _missing(self, size: int) -> int:
         """Zeros to add at the end of a side, beyond the convolution's own padding."""
-        kernel_size, stride, padding = self.proj.kernel_size[0], self.proj.stride[0], self.proj.padding[0]
-        num_outputs = -(-size // stride)
-        return max(0, (num_outputs - 1) * stride + kernel_size - 2 * padding - size)
+        num_outputs = -(-size // self.stride)
+        return max(0, (num_outputs - 1) * self.stride + self.kernel_size - 2 * self.padding - size)
 
 
 class PatchMerging(nn.Module):

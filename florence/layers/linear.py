@@ -27,7 +27,7 @@ class Linear(nn.Linear):
 
 
 def _onednn_serves(x: Tensor, weight: Tensor) -> bool:
-    return (
+    return bool(
         x.device.type == 'cpu'
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 from florence.layers.linear import Linear
 
+# The fused CUDA kernels place the batch on a grid axis of at most this length.
+MAX_CUDA_BATCH = 65535
+
 
 class WindowAttention(nn.Module):
     """Self-attention of each window of a map, with a learned bias per relative position.
@@ -31,6 +34,8 @@ class WindowAttention(nn.Module):
     Raises:
         ValueError: If `num_heads` does not divide `embed_dims`, or `window_size` is not positive.
     """
+
+    relative_position_index: Tensor
 
     def __init__(
         self,
@@ -73,7 +78,7 @@ class WindowAttention(nn.Module):
         bias = self.position_bias(window)  # (h, N, N)
         if any(shift):
             x = x.roll((-shift[0], -shift[1]), (1, 2))
-            mask = shift_mask(x.shape[1:3], window, shift, x.device)  # (W, N, N)
+            mask = shift_mask((x.shape[1], x.shape[2]), window, shift, x.device)  # (W, N, N)
             bias = bias.masked_fill(mask[:, None], float('-inf'))  # (W, h, N, N)
         x = self._attend(self.qkv(x), bias, window)
         if any(shift):
@@ -117,7 +122,7 @@ class WindowAttention(nn.Module):
 def biased_attention(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor, drop_rate: float = 0.0
 ) -> Tensor:
-    """Scaled dot-product attention with an additive bias; logits and softmax in float32.
+    """Scaled dot-product attention with an additive bias; logits and softmax in float32 or wider.
 
     Args:
         query, key, value: `(G, K, N, d)`.
@@ -128,12 +133,21 @@ def biased_attention(
         `(G, K, N, d)`.
     """
     if query.is_cuda:
-        return F.scaled_dot_product_attention(
-            query, key, value, bias.to(query.dtype)[None], dropout_p=drop_rate
-        )
+        mask = bias.to(query.dtype)[None]
+        outs = [
+            F.scaled_dot_product_attention(part_q, part_k, part_v, mask, dropout_p=drop_rate)
+            for part_q, part_k, part_v in zip(
+                query.split(MAX_CUDA_BATCH),
+                key.split(MAX_CUDA_BATCH),
+                value.split(MAX_CUDA_BATCH),
+                strict=True,
+            )
+        ]
+        return outs[0] if len(outs) == 1 else torch.cat(outs)
     # The CPU kernel of scaled_dot_product_attention has no gradient for the bias.
     logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-    weights = logits.float().add_(bias.float()).softmax(-1).to(value.dtype)
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    weights = logits.to(wide).add_(bias.to(wide)).softmax(-1).to(value.dtype)
     if drop_rate > 0:
         weights = F.dropout(weights, drop_rate)
     return weights @ value
@@ -141,7 +155,8 @@ def biased_attention(
 
 def window_shift(size: tuple[int, int], window: tuple[int, int]) -> tuple[int, int]:
     """Cyclic shift of each axis: half a window, or none where the whole axis is one window."""
-    return tuple(side // 2 if length > side else 0 for length, side in zip(size, window, strict=True))
+    down, right = (side // 2 if length > side else 0 for length, side in zip(size, window, strict=True))
+    return down, right
 
 
 def shift_mask(

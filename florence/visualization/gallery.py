@@ -16,6 +16,8 @@ TILE = 128
 QUERY_WIDTH = 220
 RESULTS_PER_ROW = 5
 TEXT = 15
+FRAMES = {True: RIGHT, False: WRONG, None: FAINT}
+MARKS = {True: '\N{CHECK MARK} ', False: '\N{BALLOT X} ', None: ''}
 WIDTH = 2 * MARGIN + QUERY_WIDTH + RESULTS_PER_ROW * (TILE + GAP)
 
 
@@ -26,12 +28,12 @@ class FoundImage:
     Attributes:
         image: `(H, W, 3)` uint8 RGB.
         score: Cosine similarity.
-        is_right: Whether it belongs to the query.
+        is_right: Whether it belongs to the query; None = not known.
     """
 
     image: np.ndarray
     score: float
-    is_right: bool
+    is_right: bool | None
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,12 @@ class FoundText:
     Attributes:
         text: The caption.
         score: Cosine similarity.
-        is_right: Whether it belongs to the query.
+        is_right: Whether it belongs to the query; None = not known.
     """
 
     text: str
     score: float
-    is_right: bool
+    is_right: bool | None
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _text_query_row(query: TextQuery) -> Image.Image:
     draw_lines(draw, (MARGIN, max(0, (TILE - text_height) // 2)), lines, face)
     for index, found in enumerate(query.found):
         left = MARGIN + QUERY_WIDTH + index * (TILE + GAP)
-        color = RIGHT if found.is_right else WRONG
+        color = FRAMES[found.is_right]
         row.paste(tile(found.image, TILE, color), (left, 0))
         draw.text((left + BORDER, TILE + 2), _verdict(found), font=small, fill=color)
     return row
@@ -131,7 +133,7 @@ def _image_query_row(query: ImageQuery) -> Image.Image:
     row.paste(tile(query.image, TILE, FAINT), (MARGIN, 0))
     top = max(0, (TILE - text_height) // 2)
     for found, lines in zip(query.found, wrapped, strict=True):
-        color = RIGHT if found.is_right else WRONG
+        color = FRAMES[found.is_right]
         draw.text((left, top), _verdict(found), font=face, fill=color)
         draw_lines(draw, (left + score_width, top), lines, face, color if found.is_right else INK)
         top += len(lines) * line_height(face) + GAP // 2
@@ -140,5 +142,4 @@ def _image_query_row(query: ImageQuery) -> Image.Image:
 
 def _verdict(found: FoundImage | FoundText) -> str:
     """Mark and score: the mark tells right from wrong where colours do not."""
-    mark = '\N{CHECK MARK}' if found.is_right else '\N{BALLOT X}'
-    return f'{mark} {found.score:.3f}'
+    return f'{MARKS[found.is_right]}{found.score:.3f}'

@@ -13,7 +13,7 @@ def search_images(
     text_embed: Tensor,
     images: Sequence[np.ndarray],
     image_embeds: Tensor,
-    captions: Sequence[Sequence[str]],
+    captions: Sequence[Sequence[str]] | None = None,
     *,
     num_results: int = 5,
 ) -> TextQuery:
@@ -24,14 +24,14 @@ def search_images(
         text_embed: `(D,)`, L2-normalised.
         images: N images, `(H, W, 3)` uint8 RGB.
         image_embeds: `(N, D)`, L2-normalised.
-        captions: Captions of each image.
+        captions: Captions of each image; None = which images are right is not known.
         num_results: Images to show.
     """
     scores, indices = (image_embeds @ text_embed).topk(min(num_results, len(images)))
     return TextQuery(
         text=text,
         found=[
-            FoundImage(images[index], score, text in captions[index])
+            FoundImage(images[index], score, None if captions is None else text in captions[index])
             for score, index in zip(scores.tolist(), indices.tolist(), strict=True)
         ],
     )

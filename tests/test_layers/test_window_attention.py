@@ -53,7 +53,7 @@ def test_equals_the_definition(height, width, window, shifted):
     torch.nn.init.normal_(attention.qkv.bias)
     x = torch.randn(2, height, width, 8, dtype=torch.float64)
     with torch.no_grad():
-        torch.testing.assert_close(attention(x), brute_force(attention, x), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(attention(x), brute_force(attention, x), atol=1e-10, rtol=1e-10)
 
 
 @pytest.mark.parametrize(('height', 'width'), [(8, 8), (5, 9), (4, 9), (3, 2)])

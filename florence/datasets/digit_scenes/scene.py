@@ -11,17 +11,18 @@ import numpy as np
 from florence.datasets.digit_scenes.scans import digit_scans
 
 DIGIT_NAMES = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
+# Every colour is brighter than every ground, as chalk on a board is: shape is then told apart from colour early in training.
 COLORS = {
-    'red': (214, 39, 40),
-    'orange': (255, 140, 0),
-    'yellow': (240, 225, 40),
-    'green': (34, 150, 50),
-    'cyan': (30, 205, 215),
-    'blue': (40, 70, 220),
-    'purple': (140, 50, 170),
-    'pink': (250, 130, 190),
+    'red': (250, 70, 60),
+    'orange': (255, 150, 30),
+    'yellow': (250, 235, 70),
+    'green': (70, 205, 90),
+    'cyan': (60, 220, 230),
+    'blue': (95, 140, 255),
+    'purple': (185, 100, 240),
+    'white': (245, 245, 245),
 }
-GROUNDS = {'black': (12, 12, 12), 'grey': (118, 118, 118), 'white': (243, 243, 243), 'brown': (92, 58, 32)}
+GROUNDS = {'black': (10, 10, 10), 'grey': (72, 72, 72), 'brown': (76, 44, 22), 'navy': (18, 26, 84)}
 COLOR_NAMES, GROUND_NAMES = tuple(COLORS), tuple(GROUNDS)
 SIZE_NAMES = ('small', 'large')
 # Side of the scan as a share of the image side, smallest and largest.

@@ -1,0 +1,56 @@
+"""Every config: parses, dumps and reloads equal, resolves every type in its scope, opens with a comment; its model builds."""
+
+import ast
+
+import pytest
+import torch
+from conftest import REPO_ROOT
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+
+import florence  # noqa: F401
+from florence.engine.config_files import iter_types, resolve_type
+
+CONFIGS = sorted((REPO_ROOT / 'configs').rglob('*.py'))
+LEAVES = [path for path in CONFIGS if '_base_' not in path.parts]
+names = dict(ids=lambda path: str(path.relative_to(REPO_ROOT / 'configs')))
+
+
+def test_there_are_configs():
+    assert len(LEAVES) >= 5
+
+
+@pytest.mark.parametrize('path', CONFIGS, **names)
+def test_dump_and_reload_are_equal(path, tmp_path):
+    cfg = Config.fromfile(path)
+    cfg.dump(tmp_path / 'dumped.py')
+    assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
+
+
+@pytest.mark.parametrize('path', LEAVES, **names)
+def test_types_resolve_in_their_scope(path):
+    cfg = Config.fromfile(path)
+    found = [(where, resolve_type(kind, scope)) for where, kind, scope in iter_types(cfg, scope=cfg.default_scope)]
+    assert len(found) > 10
+    assert all(callable(target) for _, target in found)
+
+
+@pytest.mark.parametrize('path', LEAVES, **names)
+def test_opens_with_a_comment_and_its_bases(path):
+    source = path.read_text()
+    assert source.startswith('# ') and 'tools/' in source.split('_base_')[0], 'say what it reproduces and the command'
+    first = ast.parse(source).body[0]
+    assert isinstance(first, ast.Assign) and first.targets[0].id == '_base_'
+
+
+@pytest.mark.parametrize('path', LEAVES, **names)
+def test_model_builds(path):
+    cfg = Config.fromfile(path)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    assert sum(parameter.numel() for parameter in model.parameters()) > 1e5
+
+
+def test_an_unresolvable_type_is_found():
+    with pytest.raises(KeyError, match='CoSwim'):
+        resolve_type('CoSwim', 'florence')
