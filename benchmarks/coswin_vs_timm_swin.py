@@ -108,19 +108,13 @@ def hardware(device: str) -> str:
     if device != 'cpu':
         return torch.cuda.get_device_name(device)
     cpuinfo = Path('/proc/cpuinfo')
-    names = (
-        [line for line in cpuinfo.read_text().splitlines() if 'model name' in line]
-        if cpuinfo.exists()
-        else []
-    )
+    names = [line for line in cpuinfo.read_text().splitlines() if 'model name' in line] if cpuinfo.exists() else []
     name = names[0].split(':')[1].strip() if names else platform.processor()
     return f'{name}, {torch.backends.cpu.get_cpu_capability()}'
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--batch', type=int, default=4)
     parser.add_argument('--repeats', type=int, default=9)

@@ -118,9 +118,7 @@ def check_checkpointing(build: Build) -> None:
     (expected, reference), (output, parameters) = results
     torch.testing.assert_close(output, expected)
     for name, parameter in parameters.items():
-        torch.testing.assert_close(
-            parameter.grad, reference[name].grad, msg=lambda text, n=name: f'{n}: {text}'
-        )
+        torch.testing.assert_close(parameter.grad, reference[name].grad, msg=lambda text, n=name: f'{n}: {text}')
 
 
 def check_checkpointing_saves_memory(build: Build) -> None:

@@ -21,9 +21,7 @@ def test_import_layers():
 
 
 def test_files_hold_one_idea():
-    too_long = {
-        str(path.relative_to(REPO_ROOT)) for path in package_files() if len(path.read_text().splitlines()) > 300
-    }
+    too_long = {str(path.relative_to(REPO_ROOT)) for path in package_files() if len(path.read_text().splitlines()) > 300}
     assert too_long == LONG_FILES
 
 

@@ -48,7 +48,10 @@ def test_wheel_names_its_requirements(wheel):
 
 
 def test_every_requirement_of_the_tests_is_pinned():
-    pinned = {line.split('==')[0].lower().replace('_', '-') for line in (REPO_ROOT / 'requirements/constraints.txt').read_text().splitlines()}
+    pinned = {
+        line.split('==')[0].lower().replace('_', '-')
+        for line in (REPO_ROOT / 'requirements/constraints.txt').read_text().splitlines()
+    }
     for name in ('runtime', 'mminstall', 'data', 'demo', 'tests'):
         for line in (REPO_ROOT / f'requirements/{name}.txt').read_text().splitlines():
             requirement = line.split('#')[0].strip()

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import florence
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 
+import florence
 from florence.models.two_tower import TwoTower
 from florence.registry import MODELS
 

@@ -84,9 +84,7 @@ class MendingFinder(importlib.abc.MetaPathFinder):
                 with mend.around(module):
                     pass
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """See `importlib.abc.MetaPathFinder.find_spec`; `None` for a name that needs no mend."""
         mend = self._mends.get(fullname)
         if mend is None:
@@ -95,16 +93,12 @@ class MendingFinder(importlib.abc.MetaPathFinder):
         if spec is None:
             if mend.stand_in is None:
                 return None
-            return importlib.util.spec_from_loader(
-                fullname, _StandInLoader(mend.stand_in), is_package=mend.is_package
-            )
+            return importlib.util.spec_from_loader(fullname, _StandInLoader(mend.stand_in), is_package=mend.is_package)
         if mend.around is not None and spec.loader is not None:
             spec.loader = _MendedLoader(spec.loader, mend.around)
         return spec
 
-    def _find_original(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
-    ) -> ModuleSpec | None:
+    def _find_original(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
         for finder in sys.meta_path:
             find_spec = getattr(finder, 'find_spec', None)
             if isinstance(finder, MendingFinder) or find_spec is None:

@@ -126,9 +126,7 @@ class BadSampleGuard:
             else:
                 self.count_good(length)
                 return sample
-        raise TooManyBadSamples(
-            f'{MAX_REPLACEMENTS} samples in a row cannot be used, beginning at index {index}'
-        )
+        raise TooManyBadSamples(f'{MAX_REPLACEMENTS} samples in a row cannot be used, beginning at index {index}')
 
     def count_good(self, length: int | None = None) -> None:
         """Count one usable sample.
@@ -161,9 +159,7 @@ class BadSampleGuard:
         if is_new:
             print_log(f'Bad sample left out: {error}', logger='current', level=logging.WARNING)
         if _is_milestone(bad):
-            print_log(
-                f'{bad} of {reads} reads met a bad sample so far', logger='current', level=logging.WARNING
-            )
+            print_log(f'{bad} of {reads} reads met a bad sample so far', logger='current', level=logging.WARNING)
         self.check(length)
 
     def _remember(self, key: int) -> bool:

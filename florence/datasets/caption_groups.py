@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def caption_sample(
-    image: str, captions: Sequence[tuple[object, str]], img_root: Path, max_captions: int | None
-) -> dict:
+def caption_sample(image: str, captions: Sequence[tuple[object, str]], img_root: Path, max_captions: int | None) -> dict:
     """The annotation of one image with its captions.
 
     Args:

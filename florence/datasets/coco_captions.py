@@ -58,9 +58,7 @@ class CocoCaptions(PairDataset):
         captions = defaultdict(list)
         for entry in annotation['annotations']:
             if 'caption' not in entry:
-                raise KeyError(
-                    f'{self.ann_file}: annotations have no field "caption", found {", ".join(entry)}'
-                )
+                raise KeyError(f'{self.ann_file}: annotations have no field "caption", found {", ".join(entry)}')
             captions[entry['image_id']].append((entry['id'], entry['caption'].strip()))
         images = annotation['images']
         if self.karpathy_file is not None and self.split is not None:

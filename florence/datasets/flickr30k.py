@@ -78,11 +78,6 @@ class Flickr30k(PairDataset):
             wanted = karpathy_file_names(self.karpathy_file, self.split)
             missing = wanted - captions.keys()
             if missing:
-                raise ValueError(
-                    f'{self.ann_file} has no captions for {len(missing)} images, e.g. {min(missing)}'
-                )
+                raise ValueError(f'{self.ann_file} has no captions for {len(missing)} images, e.g. {min(missing)}')
             captions = {image: texts for image, texts in captions.items() if image in wanted}
-        return [
-            caption_sample(image, texts, self.img_root, self.max_captions)
-            for image, texts in captions.items()
-        ]
+        return [caption_sample(image, texts, self.img_root, self.max_captions) for image, texts in captions.items()]

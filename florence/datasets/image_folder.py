@@ -30,18 +30,14 @@ def match_folders(folders: Sequence[str], classes: Sequence[str]) -> list[str]:
         ValueError: If the numbers differ, or only some names agree, so that sorted order would be a guess.
     """
     if len(folders) != len(classes):
-        raise ValueError(
-            f'found {len(folders)} class folders for {len(classes)} classes: {", ".join(sorted(folders))}'
-        )
+        raise ValueError(f'found {len(folders)} class folders for {len(classes)} classes: {", ".join(sorted(folders))}')
     by_name = {readable(folder).casefold(): folder for folder in folders}
     agreeing = [name for name in classes if name.casefold() in by_name]
     if len(agreeing) == len(classes):
         return [by_name[name.casefold()] for name in classes]
     if agreeing:
         odd = sorted(set(classes) - set(agreeing))
-        raise ValueError(
-            f'{len(agreeing)} classes have a folder of their name, these have none: {", ".join(odd)}'
-        )
+        raise ValueError(f'{len(agreeing)} classes have a folder of their name, these have none: {", ".join(odd)}')
     return sorted(folders)
 
 
@@ -88,16 +84,12 @@ class ImageFolder(PairDataset):
             self._folder_of_class = folders
         else:
             self._folder_of_class = match_folders(folders, self.classes)
-        pairs = ', '.join(
-            f'{folder} = {name}' for folder, name in zip(self._folder_of_class, self.classes, strict=True)
-        )
+        pairs = ', '.join(f'{folder} = {name}' for folder, name in zip(self._folder_of_class, self.classes, strict=True))
         print_log(f'{self.name}: {pairs}', logger='current', level=logging.INFO)
         self._metainfo['classes'] = self.classes
         self.share_with_samples(classes=self.classes, templates=self.templates)
         return [
-            entry
-            for index, folder in enumerate(self._folder_of_class)
-            for entry in self._entries(self.img_root / folder, index)
+            entry for index, folder in enumerate(self._folder_of_class) for entry in self._entries(self.img_root / folder, index)
         ]
 
     def _entries(self, folder: Path, index: int) -> list[dict]:

@@ -31,7 +31,5 @@ def karpathy_file_names(path: str, split: str | Sequence[str]) -> set[str]:
     wanted = {split} if isinstance(split, str) else set(split)
     known = set(split_of.values())
     if not wanted <= known:
-        raise KeyError(
-            f'{path} has no split {", ".join(sorted(wanted - known))}; found {", ".join(sorted(known))}'
-        )
+        raise KeyError(f'{path} has no split {", ".join(sorted(wanted - known))}; found {", ".join(sorted(known))}')
     return {name for name, its_split in split_of.items() if its_split in wanted}

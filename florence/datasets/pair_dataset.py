@@ -54,9 +54,7 @@ class PairDataset(BaseDataset):
         lazy_init: bool = False,
     ) -> None:
         self.drop_short_texts = drop_short_texts
-        self.guard = BadSampleGuard(
-            max_bad_share=max_bad_share, min_samples_before_stop=min_samples_before_stop
-        )
+        self.guard = BadSampleGuard(max_bad_share=max_bad_share, min_samples_before_stop=min_samples_before_stop)
         self.shared_info: dict = {}
         super().__init__(
             ann_file=str(ann_file),

@@ -36,9 +36,7 @@ def read_jsonl(path: str) -> Iterator[dict]:
             except json.JSONDecodeError as error:
                 raise ValueError(f'{path}, line {number} is not valid JSON: {error}') from error
             if not isinstance(record, dict):
-                raise ValueError(
-                    f'{path}, line {number} must hold an object, it holds {type(record).__name__}'
-                )
+                raise ValueError(f'{path}, line {number} must hold an object, it holds {type(record).__name__}')
             yield record
 
 

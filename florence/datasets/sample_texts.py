@@ -44,14 +44,8 @@ def without_short_texts(info: dict, max_words: int) -> dict | None:
     retrieval. An empty description is kept, it is reported as a bad sample instead.
     """
     if 'captions' not in info:
-        return (
-            None
-            if 'text' in info and info['text'].strip() and is_short_text(info['text'], max_words)
-            else info
-        )
-    keep = [
-        i for i, text in enumerate(info['captions']) if not text.strip() or not is_short_text(text, max_words)
-    ]
+        return None if 'text' in info and info['text'].strip() and is_short_text(info['text'], max_words) else info
+    keep = [i for i, text in enumerate(info['captions']) if not text.strip() or not is_short_text(text, max_words)]
     if not keep and info['captions']:
         return None
     kept = dict(info, captions=tuple(info['captions'][i] for i in keep))
@@ -81,7 +75,5 @@ def drop_short_texts(samples: Sequence[dict], max_words: int, name: str) -> list
         level=logging.INFO,
     )
     if not kept:
-        raise ValueError(
-            f'{name}: every text has at most {max_words} words, drop_short_texts leaves nothing to train on'
-        )
+        raise ValueError(f'{name}: every text has at most {max_words} words, drop_short_texts leaves nothing to train on')
     return kept

@@ -34,9 +34,7 @@ def expand_shards(shards: str | Sequence[str]) -> list[str]:
         raise ValueError(f'a shard is named twice: {next(path for path in found if found.count(path) > 1)}')
     missing = [path for path in found if _is_local(path) and not Path(path).is_file()]
     if missing:
-        raise FileNotFoundError(
-            f'{len(missing)} of {len(found)} shards are missing, the first is {missing[0]}'
-        )
+        raise FileNotFoundError(f'{len(missing)} of {len(found)} shards are missing, the first is {missing[0]}')
     return found
 
 

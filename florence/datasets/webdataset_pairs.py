@@ -74,9 +74,7 @@ class WebDatasetPairs(IterableDataset):
         self.seed = seed
         self.num_samples = num_samples
         self.drop_short_texts = drop_short_texts
-        self.guard = BadSampleGuard(
-            max_bad_share=max_bad_share, min_samples_before_stop=min_samples_before_stop
-        )
+        self.guard = BadSampleGuard(max_bad_share=max_bad_share, min_samples_before_stop=min_samples_before_stop)
         self.metainfo: dict = {'dataset_type': type(self).__name__}
         # Workers may be started anew for each pass; from shared memory each knows how many it has made.
         self._epochs = torch.zeros(MAX_WORKERS, dtype=torch.int64).share_memory_()
@@ -110,9 +108,7 @@ class WebDatasetPairs(IterableDataset):
         worker, num_workers = (info.id, info.num_workers) if info else (0, 1)
         rank, world_size = get_dist_info()
         if len(self.shards) < world_size:
-            raise ValueError(
-                f'{len(self.shards)} shards cannot feed {world_size} ranks: cut the set into more shards'
-            )
+            raise ValueError(f'{len(self.shards)} shards cannot feed {world_size} ranks: cut the set into more shards')
         if num_workers > MAX_WORKERS:
             raise ValueError(f'at most {MAX_WORKERS} loader workers are supported, not {num_workers}')
         epoch = int(self._epochs[worker])
@@ -157,8 +153,7 @@ class WebDatasetPairs(IterableDataset):
             yield sample
         if num_short:
             print_log(
-                f'{self.name}: left out {num_short} samples whose texts have at most '
-                f'{self.drop_short_texts} words',
+                f'{self.name}: left out {num_short} samples whose texts have at most {self.drop_short_texts} words',
                 logger='current',
                 level=logging.INFO,
             )
@@ -191,16 +186,12 @@ class WebDatasetPairs(IterableDataset):
 
     def _texts(self, members: dict, sample_id: str) -> tuple[str, ...]:
         if self.text_from not in members:
-            raise BadSample(
-                f'sample {sample_id} has no .{self.text_from} member, its members are {_extensions(members)}'
-            )
+            raise BadSample(f'sample {sample_id} has no .{self.text_from} member, its members are {_extensions(members)}')
         try:
             content = members[self.text_from].decode('utf-8')
             texts = content.strip() if self.text_from == 'txt' else json.loads(content)[self.json_key]
         except (ValueError, KeyError, TypeError) as error:
-            raise BadSample(
-                f'sample {sample_id} has no readable text in .{self.text_from}: {error!r}'
-            ) from error
+            raise BadSample(f'sample {sample_id} has no readable text in .{self.text_from}: {error!r}') from error
         return tuple(texts) if isinstance(texts, list) else (texts,)
 
     def captions(self) -> Iterator[str]:

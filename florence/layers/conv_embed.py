@@ -28,9 +28,7 @@ class ConvEmbed(nn.Module):
     def __init__(self, in_channels: int, embed_dims: int, kernel_size: int, stride: int) -> None:
         super().__init__()
         if kernel_size < stride:
-            raise ValueError(
-                f'the kernel ({kernel_size}) must cover the stride ({stride}), or pixels are skipped.'
-            )
+            raise ValueError(f'the kernel ({kernel_size}) must cover the stride ({stride}), or pixels are skipped.')
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding = (kernel_size - stride + 1) // 2

@@ -62,9 +62,7 @@ class WindowAttention(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop_rate) if proj_drop_rate > 0 else nn.Identity()
         self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window_size - 1) ** 2, num_heads))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
-        self.register_buffer(
-            'relative_position_index', relative_position_index(window_size), persistent=False
-        )
+        self.register_buffer('relative_position_index', relative_position_index(window_size), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, H, W, C)` to the same shape."""
@@ -119,9 +117,7 @@ class WindowAttention(nn.Module):
         return out.permute(0, 1, 4, 2, 5, 3, 6).reshape(batch, height, width, -1)
 
 
-def biased_attention(
-    query: Tensor, key: Tensor, value: Tensor, bias: Tensor, drop_rate: float = 0.0
-) -> Tensor:
+def biased_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, drop_rate: float = 0.0) -> Tensor:
     """Scaled dot-product attention with an additive bias; logits and softmax in float32 or wider.
 
     Args:
@@ -178,9 +174,7 @@ def shift_mask(
         wrapped = (torch.arange(length, device=device) >= length - moved).long()
         regions = regions + (axis + 1) * (wrapped[:, None] if axis == 0 else wrapped)
     rows, cols = size[0] // window[0], size[1] // window[1]
-    regions = (
-        regions.view(rows, window[0], cols, window[1]).transpose(1, 2).reshape(rows * cols, -1)
-    )  # (W, N)
+    regions = regions.view(rows, window[0], cols, window[1]).transpose(1, 2).reshape(rows * cols, -1)  # (W, N)
     return regions[:, :, None] != regions[:, None, :]
 
 

@@ -46,8 +46,7 @@ def _imagenet() -> tuple[str, ...]:
         from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
     except ImportError as error:
         raise ImportError(
-            'the class names of ImageNet come from the package open_clip_torch: install it, or give '
-            '`classes` yourself'
+            'the class names of ImageNet come from the package open_clip_torch: install it, or give `classes` yourself'
         ) from error
     return tuple(IMAGENET_CLASSNAMES)
 

@@ -83,9 +83,7 @@ TEMPLATE_SETS: dict[str, tuple[str, ...]] = {
     'cifar100': _CIFAR,
     'digit_scenes': ('a {}', *EXPANSION_TEMPLATES),
     'digits': ('a photo of the number: "{}".',),
-    'dtd': _with_both_articles(
-        *(f'a photo of <a> {{}} {noun}.' for noun in ('texture', 'pattern', 'thing', 'object'))
-    ),
+    'dtd': _with_both_articles(*(f'a photo of <a> {{}} {noun}.' for noun in ('texture', 'pattern', 'thing', 'object'))),
     'flowers102': ('a photo of a {}, a type of flower.',),
     'food101': ('a photo of {}, a type of food.',),
     'pets': ('a photo of a {}, a type of pet.',),
@@ -143,9 +141,7 @@ def fill_template(template: str, text: str) -> str:
         ValueError: If the template does not have exactly one gap.
     """
     if template.count(GAP) != 1:
-        raise ValueError(
-            f'a template needs exactly one {GAP!r}, this one has {template.count(GAP)}: {template!r}'
-        )
+        raise ValueError(f'a template needs exactly one {GAP!r}, this one has {template.count(GAP)}: {template!r}')
     return template.replace(GAP, text)
 
 

@@ -16,9 +16,7 @@ def library(tmp_path, monkeypatch):
     folder = tmp_path / 'mendable'
     folder.mkdir()
     (folder / '__init__.py').write_text('')
-    (folder / 'a.py').write_text(
-        'import mendable\nseen = getattr(mendable, "version", None)\ndef f(): return 1\n'
-    )
+    (folder / 'a.py').write_text('import mendable\nseen = getattr(mendable, "version", None)\ndef f(): return 1\n')
     (folder / 'b.py').write_text('value = "original"\n')
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, 'meta_path', list(sys.meta_path))

@@ -28,12 +28,8 @@ def swin_nano_recognizer() -> torch.nn.Module:
         dropout_ratio=0,
         average_clips='prob',
     )
-    preprocessor = dict(
-        type='mmaction.ActionDataPreprocessor', mean=[128.0] * 3, std=[64.0] * 3, format_shape='NCTHW'
-    )
-    recognizer = dict(
-        type='mmaction.Recognizer3D', backbone=backbone, cls_head=head, data_preprocessor=preprocessor
-    )
+    preprocessor = dict(type='mmaction.ActionDataPreprocessor', mean=[128.0] * 3, std=[64.0] * 3, format_shape='NCTHW')
+    recognizer = dict(type='mmaction.Recognizer3D', backbone=backbone, cls_head=head, data_preprocessor=preprocessor)
     return Registry('model', parent=MODELS.parent, scope='elsewhere').build(recognizer)
 
 

@@ -78,9 +78,7 @@ def test_detector_trains_and_predicts(config, losses):
 
 
 def test_dyhead_neck_reads_offsets_of_the_finer_level():
-    neck = MODELS.build(
-        dict(type='DyHead', in_channels=16, out_channels=16, num_blocks=1, zero_init_offset=False)
-    )
+    neck = MODELS.build(dict(type='DyHead', in_channels=16, out_channels=16, num_blocks=1, zero_init_offset=False))
     maps = [torch.randn(1, 16, size, size + 1) for size in (16, 8, 4)]
     outputs = neck(maps)
     assert [tuple(output.shape) for output in outputs] == [tuple(level.shape) for level in maps]

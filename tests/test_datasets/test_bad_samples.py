@@ -94,9 +94,7 @@ def test_set_without_a_usable_sample_stops():
         BadSampleGuard(max_bad_share=0.5).read(0, 5, read_one)
 
 
-@pytest.mark.parametrize(
-    'options', [dict(max_bad_share=1.0), dict(max_bad_share=-0.1), dict(min_samples_before_stop=0)]
-)
+@pytest.mark.parametrize('options', [dict(max_bad_share=1.0), dict(max_bad_share=-0.1), dict(min_samples_before_stop=0)])
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         BadSampleGuard(**options)
@@ -125,9 +123,7 @@ def test_forked_workers_count_together_without_losing_one():
 
 def test_spawned_worker_counts_for_its_parent():
     guard = BadSampleGuard(max_bad_share=0.5)
-    _run_together(
-        multiprocessing.get_context('spawn').Process(target=guard.count_bad, args=(BadSample('x'),))
-    )
+    _run_together(multiprocessing.get_context('spawn').Process(target=guard.count_bad, args=(BadSample('x'),)))
     assert (guard.num_reads, guard.num_bad) == (1, 1)
 
 

@@ -66,9 +66,7 @@ def test_split_selects_images_and_missing_ones_are_an_error(tmp_path):
 def test_real_photos(tmp_path, test_data, train_pipeline):
     folder = test_data / 'vqa_format_fixtures' / 'images' / 'flickr30k'
     photos = sorted(path.name for path in folder.glob('*.jpg') if path.stat().st_size > 0)
-    (tmp_path / 'captions').write_text(
-        ''.join(f'{name}#{n}\tsentence {n} of {name}\n' for name in photos for n in range(5))
-    )
+    (tmp_path / 'captions').write_text(''.join(f'{name}#{n}\tsentence {n} of {name}\n' for name in photos for n in range(5)))
     dataset = Flickr30k(
         str(tmp_path / 'captions'),
         data_prefix=dict(img_path=str(folder)),

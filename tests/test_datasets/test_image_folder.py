@@ -19,17 +19,11 @@ def make_folders(root, *folders: str) -> str:
 
 
 def test_cifar10(test_data):
-    dataset = ImageFolder(
-        str(test_data / 'cls_cifar10' / 'test'), classes='cifar10', templates='cifar10', test_mode=True
-    )
+    dataset = ImageFolder(str(test_data / 'cls_cifar10' / 'test'), classes='cifar10', templates='cifar10', test_mode=True)
     assert len(dataset) == 1000
     assert dataset.metainfo['classes'] == get_class_names('cifar10')
     info = dataset.get_data_info(150)
-    assert (
-        info['sample_id'].startswith('automobile/')
-        and info['gt_label'] == 1
-        and info['templates'] == 'cifar10'
-    )
+    assert info['sample_id'].startswith('automobile/') and info['gt_label'] == 1 and info['templates'] == 'cifar10'
     assert 'text' not in info and 'captions' not in info
     assert dataset.get_data_info(3)['classes'] is dataset.get_data_info(999)['classes']
     assert dataset.get_cat_ids(999) == [9]
@@ -43,9 +37,7 @@ def test_sign_digits_match_in_sorted_order(test_data):
 
 
 def test_classes_from_folder_names_with_text_for_unicl(tmp_path, train_pipeline):
-    dataset = ImageFolder(
-        make_folders(tmp_path, 'dining_table', 'cat'), text_from_class=True, pipeline=train_pipeline
-    )
+    dataset = ImageFolder(make_folders(tmp_path, 'dining_table', 'cat'), text_from_class=True, pipeline=train_pipeline)
     assert dataset.metainfo['classes'] == ('cat', 'dining table')
     sample = dataset[3]['data_samples']
     assert (sample.text, sample.gt_label, sample.label) == ('dining table', 1, text_label('dining table'))

@@ -47,9 +47,7 @@ def expected_name(index: int, length: int) -> str:
 
 
 @pytest.mark.parametrize('num_workers', [0, 2])
-def test_bad_samples_are_replaced_the_same_way_by_any_number_of_workers(
-    make_pairs, train_pipeline, num_workers
-):
+def test_bad_samples_are_replaced_the_same_way_by_any_number_of_workers(make_pairs, train_pipeline, num_workers):
     batches = loader(build(make_pairs(30, FAULTS), train_pipeline, max_bad_share=0.5), num_workers)
     assert names(batches) == [expected_name(index, 30) for index in range(30)]
     guard = batches.dataset.guard
@@ -104,12 +102,7 @@ def test_empty_annotation_is_refused(tmp_path):
 
 def test_short_texts_are_left_out_and_counted(make_pairs, train_pipeline, log_lines):
     folder = make_pairs(6, {2: 'empty'})
-    text = (
-        (folder / 'pairs.json')
-        .read_text()
-        .replace('picture number 4', 'dog')
-        .replace('picture number 5', 'red dog')
-    )
+    text = (folder / 'pairs.json').read_text().replace('picture number 4', 'dog').replace('picture number 5', 'red dog')
     (folder / 'pairs.json').write_text(text)
     assert len(build(folder, train_pipeline, drop_short_texts=1)) == 5
     dataset = build(folder, train_pipeline, drop_short_texts=2)

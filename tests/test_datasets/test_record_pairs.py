@@ -26,9 +26,7 @@ def write(path, kind: str) -> None:
             writer.writeheader()
             writer.writerows(RECORDS)
     else:
-        path.write_text(
-            'filepath\tcaption\n' + ''.join(f'{r["filepath"]}\t{r["caption"]}\n' for r in RECORDS)
-        )
+        path.write_text('filepath\tcaption\n' + ''.join(f'{r["filepath"]}\t{r["caption"]}\n' for r in RECORDS))
 
 
 KINDS = {'json': JsonPairs, 'jsonl': JsonlPairs, 'csv': CsvPairs, 'tsv': TsvPairs}
@@ -70,16 +68,12 @@ def test_malformed_files_name_the_place(tmp_path, dataset, content, message):
 def test_evaluation_keeps_captions_and_training_takes_the_only_one(tmp_path):
     write(tmp_path / 'pairs', 'json')
     evaluation = JsonPairs('pairs', data_root=str(tmp_path), columns=COLUMNS, test_mode=True)
-    assert evaluation.get_data_info(2)['captions'] == ('Straße',) and 'text' not in evaluation.get_data_info(
-        2
-    )
+    assert evaluation.get_data_info(2)['captions'] == ('Straße',) and 'text' not in evaluation.get_data_info(2)
     assert JsonPairs('pairs', data_root=str(tmp_path), columns=COLUMNS).get_data_info(2)['text'] == 'Straße'
 
 
 def test_list_of_texts_is_several_captions(tmp_path):
-    (tmp_path / 'pairs').write_text(
-        json.dumps([{'image': 'a.jpg', 'text': ['one', 'two']}, {'image': 'b.jpg', 'text': None}])
-    )
+    (tmp_path / 'pairs').write_text(json.dumps([{'image': 'a.jpg', 'text': ['one', 'two']}, {'image': 'b.jpg', 'text': None}]))
     dataset = JsonPairs('pairs', data_root=str(tmp_path))
     assert dataset.get_data_info(0)['captions'] == ('one', 'two')
     with pytest.raises(ValueError, match=r'b\.jpg has an empty caption'):
@@ -87,9 +81,7 @@ def test_list_of_texts_is_several_captions(tmp_path):
 
 
 def test_emoji_pairs_split_into_train_and_val(test_data, train_pipeline):
-    options = dict(
-        data_root=str(test_data / 'imgtext_emoji_noto'), columns=dict(text='name'), pipeline=train_pipeline
-    )
+    options = dict(data_root=str(test_data / 'imgtext_emoji_noto'), columns=dict(text='name'), pipeline=train_pipeline)
     train, val = (JsonPairs('pairs.json', split=split, **options) for split in ('train', 'val'))
     ids = [{part.get_data_info(i)['sample_id'] for i in range(len(part))} for part in (train, val)]
     assert len(train) + len(val) == 1636 and not ids[0] & ids[1]
@@ -99,21 +91,11 @@ def test_emoji_pairs_split_into_train_and_val(test_data, train_pipeline):
 
 
 def test_exercise_pairs_give_one_sample_per_photo_and_split_by_exercise(test_data):
-    options = dict(
-        data_root=str(test_data / 'imgtext_exercise'), data_prefix=dict(img_path='images'), val_share=0.2
-    )
+    options = dict(data_root=str(test_data / 'imgtext_exercise'), data_prefix=dict(img_path='images'), val_share=0.2)
     columns = dict(image='images', text='instructions', sample_id='id', join_texts=True)
-    train, val = (
-        JsonPairs('pairs.json', split=split, columns=columns, **options) for split in ('train', 'val')
-    )
+    train, val = (JsonPairs('pairs.json', split=split, columns=columns, **options) for split in ('train', 'val'))
     assert len(train) + len(val) == 220
-    exercises = [
-        {part.get_data_info(i)['sample_id'].split('#')[0] for i in range(len(part))} for part in (train, val)
-    ]
+    exercises = [{part.get_data_info(i)['sample_id'].split('#')[0] for i in range(len(part))} for part in (train, val)]
     assert len(exercises[0]) + len(exercises[1]) == 110 and not exercises[0] & exercises[1]
-    record = next(
-        r
-        for r in json.loads((test_data / 'imgtext_exercise' / 'pairs.json').read_text())
-        if r['id'] in exercises[1]
-    )
+    record = next(r for r in json.loads((test_data / 'imgtext_exercise' / 'pairs.json').read_text()) if r['id'] in exercises[1])
     assert ' '.join(record['instructions']) in set(val.captions())

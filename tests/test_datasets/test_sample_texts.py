@@ -11,9 +11,7 @@ from florence.datasets.sample_texts import (
 )
 
 
-@pytest.mark.parametrize(
-    'info', [dict(text=' \n'), dict(captions=('a dog', '')), dict(captions=()), dict(text=None)]
-)
+@pytest.mark.parametrize('info', [dict(text=' \n'), dict(captions=('a dog', '')), dict(captions=()), dict(text=None)])
 def test_empty_description_is_a_bad_sample_and_is_named(info):
     with pytest.raises(BadSample, match='sample 7.jpg'):
         require_texts(dict(info, sample_id='7.jpg'))

@@ -44,9 +44,7 @@ def write_shards(tmp_path):
             for number in range(PER_SHARD):
                 key = f'{shard:02d}_{number:02d}'
                 members |= {f'{key}.jpg': jpg_bytes(number), f'{key}.txt': f'picture {key}'.encode()}
-                members[f'{key}.json'] = json.dumps(
-                    {'text': [f'first of {key}', f'second of {key}']}
-                ).encode()
+                members[f'{key}.json'] = json.dumps({'text': [f'first of {key}', f'second of {key}']}).encode()
             members = {name: (replace or {}).get(name, data) for name, data in members.items()}
             write_shard(
                 tmp_path / f'{shard:02d}.tar',
@@ -66,15 +64,11 @@ def all_keys(count: int) -> list[str]:
 
 
 def read(loader) -> list[str]:
-    return [
-        key for batch in loader for key in keys_of([{'data_samples': one} for one in batch['data_samples']])
-    ]
+    return [key for batch in loader for key in keys_of([{'data_samples': one} for one in batch['data_samples']])]
 
 
 @pytest.mark.parametrize(('num_workers', 'persistent'), [(0, False), (1, False), (2, False), (2, True)])
-def test_every_sample_exactly_once_per_pass_through_mmengines_loader(
-    write_shards, train_pipeline, num_workers, persistent
-):
+def test_every_sample_exactly_once_per_pass_through_mmengines_loader(write_shards, train_pipeline, num_workers, persistent):
     loader = Runner.build_dataloader(
         dict(
             dataset=dict(
@@ -160,9 +154,7 @@ def test_sample_holds_text_label_and_pixels(write_shards, train_pipeline):
 
 def test_several_captions_from_json(write_shards, train_pipeline):
     stream = WebDatasetPairs(write_shards(2), pipeline=train_pipeline, text_from='json', seed=None)
-    texts = collections.Counter(
-        sample['data_samples'].text.split()[0] for _ in range(10) for sample in stream
-    )
+    texts = collections.Counter(sample['data_samples'].text.split()[0] for _ in range(10) for sample in stream)
     assert texts['first'] + texts['second'] == 120 and min(texts.values()) > 30
 
 
@@ -207,9 +199,7 @@ def test_too_many_bad_samples_stop_the_run(write_shards, train_pipeline):
     shards = write_shards(2, FAULTS)
     with pytest.raises(TooManyBadSamples, match='4 of 12'):
         list(WebDatasetPairs(shards, pipeline=train_pipeline))
-    stream = WebDatasetPairs(
-        shards, pipeline=train_pipeline, min_samples_before_stop=2, max_bad_share=0.3, seed=None
-    )
+    stream = WebDatasetPairs(shards, pipeline=train_pipeline, min_samples_before_stop=2, max_bad_share=0.3, seed=None)
     with pytest.raises(TooManyBadSamples, match='1 of 2'):
         list(stream)
 
@@ -220,14 +210,9 @@ def test_truncated_shard_loses_only_its_own_samples(write_shards, train_pipeline
     data = (tmp_path / '01.tar').read_bytes()
     (tmp_path / '01.tar').write_bytes(data[: int(keep * len(data))])
     found = keys_of(WebDatasetPairs(shards, pipeline=train_pipeline, max_bad_share=0.5, seed=None))
-    assert [key for key in found if not key.startswith('01')] == [
-        key for key in all_keys(3) if not key.startswith('01')
-    ]
+    assert [key for key in found if not key.startswith('01')] == [key for key in all_keys(3) if not key.startswith('01')]
     from_broken = [key for key in found if key.startswith('01')]
-    assert (
-        from_broken == all_keys(3)[PER_SHARD : PER_SHARD + len(from_broken)]
-        and 0 < len(from_broken) < PER_SHARD
-    )
+    assert from_broken == all_keys(3)[PER_SHARD : PER_SHARD + len(from_broken)] and 0 < len(from_broken) < PER_SHARD
     assert any('01.tar is broken' in line for line in log_lines)
 
 

@@ -6,9 +6,7 @@ from torch import nn
 
 from florence.layers import Linear
 
-needs_onednn = pytest.mark.skipif(
-    not torch.backends.mkldnn.is_available(), reason='this PyTorch has no oneDNN'
-)
+needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason='this PyTorch has no oneDNN')
 
 
 def run(layer: nn.Module, x: torch.Tensor, weights: torch.Tensor) -> list[torch.Tensor]:
@@ -22,9 +20,7 @@ def run(layer: nn.Module, x: torch.Tensor, weights: torch.Tensor) -> list[torch.
 @needs_onednn
 @pytest.mark.parametrize('bias', [True, False])
 # The rows decide in which order the gradient of the weights is multiplied.
-@pytest.mark.parametrize(
-    ('rows', 'num_in', 'num_out'), [(40, 24, 96), (16, 96, 24), (2000, 24, 96), (64, 32, 32)]
-)
+@pytest.mark.parametrize(('rows', 'num_in', 'num_out'), [(40, 24, 96), (16, 96, 24), (2000, 24, 96), (64, 32, 32)])
 def test_outputs_and_gradients_are_those_of_float64(rows, num_in, num_out, bias):
     layer = Linear(num_in, num_out, bias=bias)
     x, weights = torch.randn(2, rows // 2, num_in), torch.randn(2, rows // 2, num_out)

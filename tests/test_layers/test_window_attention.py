@@ -12,10 +12,7 @@ def brute_force(attention: WindowAttention, x: torch.Tensor) -> torch.Tensor:
     _, height, width, dims = x.shape
     side, heads = attention.window_size, attention.num_heads
     window = (min(side, height), min(side, width))
-    shift = [
-        w // 2 if attention.shifted and size > w else 0
-        for size, w in zip((height, width), window, strict=True)
-    ]
+    shift = [w // 2 if attention.shifted and size > w else 0 for size, w in zip((height, width), window, strict=True)]
     rows, cols = (-(-size // w) * w for size, w in zip((height, width), window, strict=True))
     padded = torch.zeros(len(x), rows, cols, dims, dtype=x.dtype)
     padded[:, :height, :width] = x
@@ -35,9 +32,7 @@ def brute_force(attention: WindowAttention, x: torch.Tensor) -> torch.Tensor:
     for i in range(height):
         for j in range(width):
             met = [(k, m) for k in range(rows) for m in range(cols) if place(k, m) == place(i, j)]
-            bias = torch.stack(
-                [table[i - k + side - 1, j - m + side - 1] for k, m in met], dim=-1
-            )  # (h, met)
+            bias = torch.stack([table[i - k + side - 1, j - m + side - 1] for k, m in met], dim=-1)  # (h, met)
             keys = torch.stack([key[:, k, m] for k, m in met], dim=2)  # (B, h, met, d)
             values = torch.stack([value[:, k, m] for k, m in met], dim=2)
             logits = (keys @ query[:, i, j, :, :, None])[..., 0] * query.shape[-1] ** -0.5 + bias
@@ -68,10 +63,7 @@ def test_shifted_padded_and_small_maps(height, width):
 def test_mask_against_a_loop():
     size, window, shift = (6, 8), (3, 4), (1, 2)
     mask = shift_mask(size, window, shift)
-    tokens = [
-        [(i, j) for i in range(6) for j in range(8) if (i // 3, j // 4) == at]
-        for at in ((0, 0), (0, 1), (1, 0), (1, 1))
-    ]
+    tokens = [[(i, j) for i in range(6) for j in range(8) if (i // 3, j // 4) == at] for at in ((0, 0), (0, 1), (1, 0), (1, 1))]
     for number, members in enumerate(tokens):
         for a, (i, j) in enumerate(members):
             for b, (k, m) in enumerate(members):

@@ -38,9 +38,7 @@ def test_some_indices():
 
 
 def test_cifar10_names_are_the_folders_of_the_real_data(test_data):
-    assert get_class_names('cifar10') == tuple(
-        sorted(path.name for path in (test_data / 'cls_cifar10' / 'test').iterdir())
-    )
+    assert get_class_names('cifar10') == tuple(sorted(path.name for path in (test_data / 'cls_cifar10' / 'test').iterdir()))
 
 
 def test_same_object_on_every_call():

@@ -78,8 +78,6 @@ def test_unknown_set_names_the_known_ones():
         get_templates('cifar11')
 
 
-@pytest.mark.parametrize(
-    ('text', 'short'), [('dog', True), (' red  dog ', True), ('a red dog', False), ('', True)]
-)
+@pytest.mark.parametrize(('text', 'short'), [('dog', True), (' red  dog ', True), ('a red dog', False), ('', True)])
 def test_short_means_at_most_two_words(text, short):
     assert is_short_text(text, 2) is short

@@ -2,8 +2,8 @@
 
 Everything runs on the meta device: no weights are made, so the largest model takes seconds on a laptop. Floating-point operations
 are those of one forward pass of one sample (a multiply-add counts as two), as torch's flop counter sees them: matrix products,
-convolutions and attention, no elementwise work. For a two-tower model the image tower with its projection is one part, the text
-tower with its projection, at full context length, the other.
+convolutions and attention, no elementwise work. For a two-tower model the parts are the image
+tower, the text tower at full context length, and the two projections.
 """
 
 import argparse
@@ -33,18 +33,19 @@ def count_flops(run) -> int:
 
 
 def two_tower_parts(model: nn.Module, height: int, width: int) -> dict[str, dict[str, int]]:
-    """Parameters and FLOPs of the towers, each with its projection."""
+    """Parameters and FLOPs of the towers and the projections."""
     image = torch.empty(1, 3, height, width, device='meta')
     length = model.text_tower.context_length
     ids = torch.zeros(1, length, dtype=torch.int64, device='meta')
     keep = torch.ones_like(ids)
+    feature = torch.empty(1, model.image_proj.in_features, device='meta')
+    text_feature = torch.empty(1, model.text_proj.in_features, device='meta')
     return {
-        'image tower': dict(
-            params=count_parameters(model.image_tower, model.image_proj), flops=count_flops(lambda: model.encode_image(image))
-        ),
-        'text tower': dict(
-            params=count_parameters(model.text_tower, model.text_proj),
-            flops=count_flops(lambda: model.text_proj(model.text_tower(ids, keep))),
+        'image tower': dict(params=count_parameters(model.image_tower), flops=count_flops(lambda: model.image_tower(image))),
+        'text tower': dict(params=count_parameters(model.text_tower), flops=count_flops(lambda: model.text_tower(ids, keep))),
+        'projections': dict(
+            params=count_parameters(model.image_proj, model.text_proj),
+            flops=count_flops(lambda: (model.image_proj(feature), model.text_proj(text_feature))),
         ),
     }
 
@@ -71,7 +72,9 @@ def measure(cfg, height: int, width: int) -> dict[str, dict[str, int]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description='Parameters and FLOPs of a model, by part.')
     parser.add_argument('config', help='config file')
-    parser.add_argument('--shape', type=int, nargs='+', default=[224], metavar='PX', help='side, or height and width, of the image')
+    parser.add_argument(
+        '--shape', type=int, nargs='+', default=[224], metavar='PX', help='side, or height and width, of the image'
+    )
     parser.add_argument('--json', metavar='FILE', help='write the figures as one JSON object')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='overrides, dotted keys')
     args = parser.parse_args()

@@ -45,9 +45,7 @@ def main() -> None:
     ]
     texts = [text for group in found.captions for text in group]
     text_embeds = torch.cat(found.text_embeds)
-    queries += [
-        search_texts(found.images[i], found.image_embeds[i], found.captions[i], texts, text_embeds) for i in chosen
-    ]
+    queries += [search_texts(found.images[i], found.image_embeds[i], found.captions[i], texts, text_embeds) for i in chosen]
     draw_retrieval_gallery(queries, args.out)
 
 

@@ -25,9 +25,7 @@ from florence.models.converters.clip_text import (
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('source', metavar='IN', type=Path, help='.pth, .pt, .bin or .safetensors')
     parser.add_argument('target', metavar='OUT', type=Path, help='.pth, .pt, .bin or .safetensors')
     parser.add_argument(
@@ -35,21 +33,15 @@ def main(arguments: list[str] | None = None) -> None:
         action='store_true',
         help='from ours to CLIP; a training checkpoint is unpickled: only from a trusted source',
     )
-    parser.add_argument(
-        '--format', choices=FORMATS, help='of the CLIP side; found out, or open_clip with --reverse'
-    )
-    parser.add_argument(
-        '--context-length', type=int, default=76, help='positions to keep (default: 76; CLIP has 77)'
-    )
+    parser.add_argument('--format', choices=FORMATS, help='of the CLIP side; found out, or open_clip with --reverse')
+    parser.add_argument('--context-length', type=int, default=76, help='positions to keep (default: 76; CLIP has 77)')
     args = parser.parse_args(arguments)
     try:
         state_dict = read_state_dict(args.source, weights_only=not args.reverse)
         if args.reverse:
             result = florence_to_clip_text(*split_two_tower(state_dict), fmt=args.format or 'open_clip')
         else:
-            tower, projection = clip_text_to_florence(
-                state_dict, fmt=args.format, context_length=args.context_length
-            )
+            tower, projection = clip_text_to_florence(state_dict, fmt=args.format, context_length=args.context_length)
             result = join_two_tower(tower, projection)
         write(result, args.target, wrapped=not args.reverse)
     except (ValueError, OSError) as error:
@@ -77,9 +69,7 @@ def read_state_dict(path: Path, *, weights_only: bool) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location='cpu', weights_only=weights_only)
     except Exception as error:  # torch reports a broken file in many ways
-        raise ValueError(
-            f'{path} is not a checkpoint of weights only: {str(error).splitlines()[0]}'
-        ) from error
+        raise ValueError(f'{path} is not a checkpoint of weights only: {str(error).splitlines()[0]}') from error
     for wrapper in ('state_dict', 'model'):
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]

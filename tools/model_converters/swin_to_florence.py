@@ -14,9 +14,7 @@ from florence.models.converters.swin import FORMATS, florence_to_swin, swin_to_f
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('source', metavar='IN', type=Path, help='.pth or .safetensors')
     parser.add_argument('target', metavar='OUT', type=Path, help='.pth or .safetensors')
     parser.add_argument(
@@ -24,12 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
         action='store_true',
         help='from ours to Swin; a training checkpoint is unpickled: only from a trusted source',
     )
-    parser.add_argument(
-        '--format', choices=FORMATS, default='microsoft', help='names to write with --reverse'
-    )
-    parser.add_argument(
-        '--prefix', default='', help='where the tower lies in IN, e.g. image_encoder. or backbone.'
-    )
+    parser.add_argument('--format', choices=FORMATS, default='microsoft', help='names to write with --reverse')
+    parser.add_argument('--prefix', default='', help='where the tower lies in IN, e.g. image_encoder. or backbone.')
     args = parser.parse_args(arguments)
     try:
         state_dict = read_state_dict(args.source, weights_only=not args.reverse)

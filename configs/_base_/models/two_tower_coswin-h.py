@@ -1,4 +1,5 @@
-# Florence: CoSwin-H (637 M) and a 12-layer, 1152-wide text tower (256 M), 893 M in all; the paper gives the counts, not the widths.
+# Florence: CoSwin-H (637 M) and a 12-layer, 1152-wide text tower (256 M), 893 M in all; the paper gives the counts, not the
+# widths.
 model = dict(
     type='TwoTower',
     image_tower=dict(type='CoSwin', arch='huge'),

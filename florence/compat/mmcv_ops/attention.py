@@ -10,9 +10,7 @@ from torch import Tensor
 from florence.compat.mmcv_ops.precision import widen
 
 
-def _attend(
-    value: Tensor, spatial_shapes: Tensor, level_start_index: Tensor, locations: Tensor, weights: Tensor
-) -> Tensor:
+def _attend(value: Tensor, spatial_shapes: Tensor, level_start_index: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
     from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
 
     shapes = spatial_shapes.tolist()
@@ -70,10 +68,7 @@ def ms_deform_attn_backward(
 ) -> None:
     """Write the gradients of `ms_deform_attn_forward` into the `grad_` tensors of the inputs' shapes."""
     with torch.enable_grad():
-        inputs = [
-            widen(tensor.detach()).requires_grad_()
-            for tensor in (value, sampling_locations, attention_weights)
-        ]
+        inputs = [widen(tensor.detach()).requires_grad_() for tensor in (value, sampling_locations, attention_weights)]
         output = _attend(inputs[0], value_spatial_shapes, value_level_start_index, *inputs[1:])
         gradients = torch.autograd.grad(output, inputs, grad_output.to(output.dtype))
     for into, gradient in zip((grad_value, grad_sampling_loc, grad_attn_weight), gradients, strict=True):

@@ -13,9 +13,7 @@ from florence.compat.mmcv_ops.precision import widen
 NAIVE, LINEAR, GAUSSIAN = 0, 1, 2
 
 
-def bbox_overlaps(
-    bboxes1: Tensor, bboxes2: Tensor, ious: Tensor, mode: int, aligned: bool, offset: int
-) -> None:
+def bbox_overlaps(bboxes1: Tensor, bboxes2: Tensor, ious: Tensor, mode: int, aligned: bool, offset: int) -> None:
     """Write the overlaps into `ious`, `(M, N)`, or `(N,)` if `aligned`.
 
     The intersection is taken over the union in `mode` 0 and over the area of `bboxes1` in `mode` 1.
@@ -81,9 +79,7 @@ def _first_highest(scores: Tensor) -> int:
     return 0 if bool(scores[0].isnan()) else int(scores.masked_fill(scores.isnan(), -torch.inf).argmax())
 
 
-def _decay(
-    best: Tensor, others: Tensor, iou_threshold: float, sigma: float, method: int, offset: int
-) -> Tensor:
+def _decay(best: Tensor, others: Tensor, iou_threshold: float, sigma: float, method: int, offset: int) -> Tensor:
     overlap = others.new_empty(1, len(others))
     bbox_overlaps(best[None], others, overlap, mode=0, aligned=False, offset=offset)
     overlap = overlap[0]

@@ -31,9 +31,7 @@ class _Geometry(NamedTuple):
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         sizes = zip((height, width), self.kernel, self.stride, self.padding, self.dilation, strict=True)
-        rows, columns = (
-            (n + 2 * pad - dilation * (k - 1) - 1) // stride + 1 for n, k, stride, pad, dilation in sizes
-        )
+        rows, columns = ((n + 2 * pad - dilation * (k - 1) - 1) // stride + 1 for n, k, stride, pad, dilation in sizes)
         return rows, columns
 
     def tap_grid(self, rows: int, columns: int, like: Tensor) -> Tensor:
@@ -105,21 +103,19 @@ def _backward(
     import torchvision  # noqa: F401 (registers the kernel)
 
     grad_output, input, offset, weight = (widen(tensor) for tensor in (grad_output, input, offset, weight))
-    grad_input, grad_weight, grad_offset, grad_mask, grad_bias = (
-        torch.ops.torchvision._deform_conv2d_backward(
-            grad_output.contiguous(),
-            input.contiguous(),
-            weight.contiguous(),
-            offset.contiguous(),
-            input.new_zeros(len(input), 1) if mask is None else widen(mask).contiguous(),
-            weight.new_zeros(len(weight)),
-            *geometry.stride,
-            *geometry.padding,
-            *geometry.dilation,
-            group,
-            deformable_group,
-            mask is not None,
-        )
+    grad_input, grad_weight, grad_offset, grad_mask, grad_bias = torch.ops.torchvision._deform_conv2d_backward(
+        grad_output.contiguous(),
+        input.contiguous(),
+        weight.contiguous(),
+        offset.contiguous(),
+        input.new_zeros(len(input), 1) if mask is None else widen(mask).contiguous(),
+        weight.new_zeros(len(weight)),
+        *geometry.stride,
+        *geometry.padding,
+        *geometry.dilation,
+        group,
+        deformable_group,
+        mask is not None,
     )
     rows, columns = grad_output.shape[2:]
     taps = geometry.tap_grid(rows, columns, like=offset)
@@ -175,9 +171,7 @@ def deform_conv_backward_input(
 ) -> None:
     """Add the gradient of the input to `gradInput`, write that of the offset to `gradOffset`."""
     geometry = _Geometry((kH, kW), (dH, dW), (padH, padW), (dilationH, dilationW))
-    grad_input, _, grad_offset, _, _ = _backward(
-        gradOutput, input, offset, None, weight, geometry, group, deformable_group
-    )
+    grad_input, _, grad_offset, _, _ = _backward(gradOutput, input, offset, None, weight, geometry, group, deformable_group)
     gradInput.add_(grad_input)
     gradOffset.copy_(grad_offset)
 
@@ -204,9 +198,7 @@ def deform_conv_backward_parameters(
 ) -> None:
     """Add `scale` times the gradient of the weight to `gradWeight`, on whose values it does not depend."""
     geometry = _Geometry((kH, kW), (dH, dW), (padH, padW), (dilationH, dilationW))
-    _, grad_weight, _, _, _ = _backward(
-        gradOutput, input, offset, None, gradWeight, geometry, group, deformable_group
-    )
+    _, grad_weight, _, _, _ = _backward(gradOutput, input, offset, None, gradWeight, geometry, group, deformable_group)
     gradWeight.add_(grad_weight.to(gradWeight.dtype), alpha=scale)
 
 

@@ -27,9 +27,7 @@ def _weight_of(target: Tensor, weight: Tensor) -> Tensor:
     return weight[target]
 
 
-def sigmoid_focal_loss_forward(
-    input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
-) -> None:
+def sigmoid_focal_loss_forward(input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float) -> None:
     """Write each logit's loss into `output`, `(N, C)`; a `target` outside `[0, C)` has no positive class."""
     p = widen(input).sigmoid()
     positive = -alpha * (1 - p).pow(gamma) * _log(p)
@@ -53,9 +51,7 @@ def _choose_and_weigh(positive: Tensor, negative: Tensor, target: Tensor, weight
     return chosen * _weight_of(target, weight)[:, None] if weight.numel() else chosen
 
 
-def softmax_focal_loss_forward(
-    input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
-) -> None:
+def softmax_focal_loss_forward(input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float) -> None:
     """Write each sample's loss into `output`, `(N,)`; `input` `(N, C)` is the softmax, labels < 0 cost 0."""
     p = _probability_of(target, widen(input))
     loss = -alpha * (1 - p).pow(gamma) * _log(p)

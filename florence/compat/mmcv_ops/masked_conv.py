@@ -20,9 +20,7 @@ def masked_im2col_forward(
     padded = F.pad(im[0], (pad_w, kernel_w, pad_h, kernel_h))
     rows = mask_h_idx + torch.arange(kernel_h, device=im.device)[:, None, None]
     columns = mask_w_idx + torch.arange(kernel_w, device=im.device)[:, None]
-    col.copy_(
-        padded[:, rows, columns].flatten(0, 2)
-    )  # (C, kernel_h, kernel_w, P) -> (C * kernel_h * kernel_w, P)
+    col.copy_(padded[:, rows, columns].flatten(0, 2))  # (C, kernel_h, kernel_w, P) -> (C * kernel_h * kernel_w, P)
 
 
 def masked_col2im_forward(

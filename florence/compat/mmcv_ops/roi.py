@@ -45,9 +45,7 @@ def roi_align_forward(
     _check_mode(pool_mode)
     size = (aligned_height, aligned_width)
     features = widen(input)
-    pooled = torchvision.ops.roi_align(
-        features, rois.to(features.dtype), size, spatial_scale, sampling_ratio, aligned
-    )
+    pooled = torchvision.ops.roi_align(features, rois.to(features.dtype), size, spatial_scale, sampling_ratio, aligned)
     output.copy_(pooled)
 
 

@@ -1,6 +1,6 @@
 """Handwritten digits for the scenes: the 1,797 real 8 x 8 scans that ship with scikit-learn, split once into train and test."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def _all_scans() -> tuple[np.ndarray, np.ndarray]:
     return (data.images / 16.0).astype(np.float32), data.target.astype(np.int64)
 
 
-@lru_cache(maxsize=None)
+@cache
 def digit_scans(split: str) -> tuple[np.ndarray, ...]:
     """Ink of every scan of a split, by digit.
 

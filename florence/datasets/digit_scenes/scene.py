@@ -144,10 +144,7 @@ class SceneSampler:
         for _ in range(_MAX_PLACEMENTS):
             x, y = rng.uniform(side / 2, self.recipe.image_size - side / 2, size=2)
             gap = min(
-                (
-                    max(abs(x - other.center[0]), abs(y - other.center[1])) / ((side + other.side) / 2)
-                    for other in others
-                ),
+                (max(abs(x - other.center[0]), abs(y - other.center[1])) / ((side + other.side) / 2) for other in others),
                 default=np.inf,
             )
             if gap > best_gap:

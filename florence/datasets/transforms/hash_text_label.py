@@ -38,8 +38,6 @@ class HashTextLabel(BaseTransform):
                 'captions, PickCaption must stand before it in the pipeline'
             )
         if results.get('is_templated'):
-            raise ValueError(
-                'HashTextLabel must stand before ExpandShortText: the label is that of the text as written'
-            )
+            raise ValueError('HashTextLabel must stand before ExpandShortText: the label is that of the text as written')
         results['label'] = text_label(results['text'], self.normalize)
         return results

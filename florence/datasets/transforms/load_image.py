@@ -62,9 +62,7 @@ class LoadImage(BaseTransform):
         img = self._decode(data, name)
         height, width = img.shape[:2]
         if self.min_size is not None and min(height, width) < self.min_size:
-            raise BadSample(
-                f'image {name} is {width} x {height} pixels, shorter than min_size {self.min_size}'
-            )
+            raise BadSample(f'image {name} is {width} x {height} pixels, shorter than min_size {self.min_size}')
         results['img'] = img
         results['ori_shape'] = (height, width)
         return results

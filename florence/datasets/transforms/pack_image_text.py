@@ -44,8 +44,7 @@ class PackImageText(BaseTransform):
                 f'{tuple(img.shape)} and type {img.dtype}: resize and convert it earlier in the pipeline'
             )
         sample = ImageTextSample(
-            metainfo={key: results[key] for key in self.METAINFO if key in results}
-            | {'img_shape': img.shape[:2]}
+            metainfo={key: results[key] for key in self.METAINFO if key in results} | {'img_shape': img.shape[:2]}
         )
         defaults = {'label': UNLABELLED, 'is_templated': False} if 'text' in results else {}
         sample.set_data(defaults | {key: results[key] for key in self.FIELDS if key in results})

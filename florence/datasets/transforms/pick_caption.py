@@ -26,14 +26,10 @@ class PickCaption(BaseTransform):
         """
         if 'captions' not in results:
             if 'text' not in results:
-                raise ValueError(
-                    f'PickCaption: sample {results["sample_id"]!r} has neither captions nor text'
-                )
+                raise ValueError(f'PickCaption: sample {results["sample_id"]!r} has neither captions nor text')
             return results
         if 'label' in results:
-            raise ValueError(
-                'PickCaption must stand before HashTextLabel in the pipeline: the label is that of its text'
-            )
+            raise ValueError('PickCaption must stand before HashTextLabel in the pipeline: the label is that of its text')
         captions = results.pop('captions')
         results.pop('caption_ids', None)
         results['text'] = captions[self._draw(len(captions))]

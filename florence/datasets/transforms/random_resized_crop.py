@@ -49,9 +49,7 @@ class RandomResizedCrop(BaseTransform):
         """Top, left, height and width of a crop, pixels; the largest central one where no random one fits."""
         for _ in range(MAX_TRIES):
             area = height * width * np.random.uniform(*self.crop_scale)
-            ratio = math.exp(
-                np.random.uniform(math.log(self.aspect_ratio[0]), math.log(self.aspect_ratio[1]))
-            )
+            ratio = math.exp(np.random.uniform(math.log(self.aspect_ratio[0]), math.log(self.aspect_ratio[1])))
             crop_w, crop_h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
             if 0 < crop_w <= width and 0 < crop_h <= height:
                 top = np.random.randint(height - crop_h + 1)

@@ -53,7 +53,9 @@ class TrainTokenizerHook(Hook):
             texts = list(captions_of(runner.train_dataloader.dataset))
             tokenizer.train([*texts, *(template.replace('{}', ' ') for template in EXPANSION_TEMPLATES)])
             state = [tokenizer.state()]
-            runner.logger.info(f'trained {type(tokenizer).__name__} with {len(tokenizer.vocabulary())} tokens on {len(texts)} captions')
+            runner.logger.info(
+                f'trained {type(tokenizer).__name__} with {len(tokenizer.vocabulary())} tokens on {len(texts)} captions'
+            )
         if is_distributed():
             dist.broadcast_object_list(state)
             tokenizer.load_state(state[0])

@@ -70,9 +70,7 @@ class GroupedOptimWrapperConstructor:
             if not parameter.requires_grad:
                 continue
             multipliers = self.custom_keys[max(matches, key=len)] if matches else {}
-            decays = parameter.dim() > 1 and name not in never_decayed and not any(
-                part in name for part in self.no_decay_names
-            )
+            decays = parameter.dim() > 1 and name not in never_decayed and not any(part in name for part in self.no_decay_names)
             decay = weight_decay * multipliers.get('decay_mult', 1.0) if decays else 0.0
             groups.setdefault((lr * multipliers.get('lr_mult', 1.0), decay), []).append(parameter)
         if unused_keys:

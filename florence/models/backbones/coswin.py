@@ -43,9 +43,7 @@ class CoSwinBlock(nn.Module):
         attention: Further arguments of `WindowAttention`.
     """
 
-    def __init__(
-        self, embed_dims: int, mlp_ratio: float, drop_path: float, drop_rate: float, **attention: Any
-    ) -> None:
+    def __init__(self, embed_dims: int, mlp_ratio: float, drop_path: float, drop_rate: float, **attention: Any) -> None:
         super().__init__()
         self.norm1 = Fp32LayerNorm(embed_dims)
         self.attn = WindowAttention(embed_dims, proj_drop_rate=drop_rate, **attention)

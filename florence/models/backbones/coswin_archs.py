@@ -8,7 +8,7 @@ of `tiny` to `base` follow UniCL (arXiv 2204.03610).
 from typing import Any
 
 ARCHS: dict[str, dict[str, Any]] = {
-    'nano': dict(embed_dims=(64, 96, 160, 256), depths=(2, 2, 2, 1), num_heads=(2, 3, 5, 8), window_size=4),
+    'nano': dict(embed_dims=(32, 96, 192, 256), depths=(1, 2, 2, 1), num_heads=(1, 3, 6, 8), window_size=8),
     'tiny': dict(
         embed_dims=(96, 192, 384, 768),
         depths=(2, 2, 6, 2),
@@ -58,9 +58,7 @@ def resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
     """
     if isinstance(arch, str):
         if arch not in ARCHS:
-            raise ValueError(
-                f'CoSwin has no arch {arch!r}: choose one of {", ".join(ARCHS)}, or give a dict of sizes.'
-            )
+            raise ValueError(f'CoSwin has no arch {arch!r}: choose one of {", ".join(ARCHS)}, or give a dict of sizes.')
         return OPTIONAL_KEYS | ARCHS[arch]
     required = {*PER_STAGE_KEYS, 'window_size'}
     missing, unknown = required - set(arch), set(arch) - required - set(OPTIONAL_KEYS)
@@ -71,7 +69,5 @@ def resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
         )
     lengths = {key: len(arch[key]) for key in PER_STAGE_KEYS}
     if len(set(lengths.values())) > 1:
-        raise ValueError(
-            f'an arch dict needs one value per stage in each of {PER_STAGE_KEYS}, got {lengths}.'
-        )
+        raise ValueError(f'an arch dict needs one value per stage in each of {PER_STAGE_KEYS}, got {lengths}.')
     return OPTIONAL_KEYS | dict(arch)

@@ -35,7 +35,6 @@ def adapt_window_checkpoint(module: nn.Module, state_dict: dict[str, Tensor], pr
     for key in resized:
         state_dict[key] = resize_bias_table(state_dict[key], module.window_size)
     print_log(
-        f'{len(resized)} relative position bias tables resized from window {old_window} '
-        f'to {module.window_size}',
+        f'{len(resized)} relative position bias tables resized from window {old_window} to {module.window_size}',
         logger='current',
     )

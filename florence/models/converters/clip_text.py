@@ -81,21 +81,15 @@ def clip_text_to_florence(
     for ours, theirs in _pairs(num_layers, side):
         parts = [source.pop(name) for name in theirs if name in source]
         if len(parts) < len(theirs):
-            raise ValueError(
-                f'the checkpoint lacks {prefix + theirs[0]}: expected a CLIP text tower ({FORMATS[side]})'
-            )
+            raise ValueError(f'the checkpoint lacks {prefix + theirs[0]}: expected a CLIP text tower ({FORMATS[side]})')
         tower[ours] = parts[0] if len(parts) == 1 else torch.cat(parts)
     if source:
-        raise ValueError(
-            f'these keys have no place in a CLIP text tower ({FORMATS[side]}): {", ".join(sorted(source))}'
-        )
+        raise ValueError(f'these keys have no place in a CLIP text tower ({FORMATS[side]}): {", ".join(sorted(source))}')
     tower[POSITIONS] = _first_positions(tower[POSITIONS], context_length)
     return tower, projection
 
 
-def florence_to_clip_text(
-    tower: StateDict, projection: Tensor | None = None, *, fmt: str = 'open_clip'
-) -> StateDict:
+def florence_to_clip_text(tower: StateDict, projection: Tensor | None = None, *, fmt: str = 'open_clip') -> StateDict:
     """The way back.
 
     Args:
@@ -164,8 +158,7 @@ def _recognise(state_dict: StateDict, fmt: str | None) -> tuple[int, str]:
                 return side, prefix
     wanted = ' or '.join(_TOP['token_embedding.weight'][side] for side in sides)
     raise ValueError(
-        f'no CLIP text tower in the checkpoint: expected a key {wanted}, found '
-        f'{", ".join(list(state_dict)[:3]) or "no key"}, ...'
+        f'no CLIP text tower in the checkpoint: expected a key {wanted}, found {", ".join(list(state_dict)[:3]) or "no key"}, ...'
     )
 
 
@@ -182,9 +175,7 @@ def _num_layers(keys: StateDict, blocks: str) -> int:
 
 def _first_positions(table: Tensor, context_length: int) -> Tensor:
     if len(table) < context_length:
-        raise ValueError(
-            f'the checkpoint has {len(table)} positions, context_length={context_length} were asked for'
-        )
+        raise ValueError(f'the checkpoint has {len(table)} positions, context_length={context_length} were asked for')
     if len(table) > context_length:
         print_log(f'positions: the first {context_length} of {len(table)} kept', logger='current')
     return table[:context_length].clone()

@@ -37,9 +37,7 @@ def swin_to_florence(state_dict: StateDict, *, prefix: str = '') -> StateDict:
     _log_left_out(head, 'of the classification head')
     source = {key: value for key, value in source.items() if key not in head and not _BUFFERS.search(key)}
     fmt = 'microsoft' if 'layers.0.downsample.norm.weight' in source else 'timm'
-    return _rename(
-        source, {theirs: ours for ours, theirs in _pairs(_depths(source), fmt)}, 'a Swin transformer'
-    )
+    return _rename(source, {theirs: ours for ours, theirs in _pairs(_depths(source), fmt)}, 'a Swin transformer')
 
 
 def florence_to_swin(state_dict: StateDict, *, fmt: str = 'microsoft', prefix: str = '') -> StateDict:
@@ -87,23 +85,16 @@ def _rename(source: StateDict, names: dict[str, str], kind: str) -> StateDict:
     missing = sorted(set(names) - set(source))
     if unknown or missing:
         raise ValueError(
-            f'the checkpoint is not {kind}: no place for {", ".join(unknown) or "none"}; '
-            f'missing {", ".join(missing) or "none"}'
+            f'the checkpoint is not {kind}: no place for {", ".join(unknown) or "none"}; missing {", ".join(missing) or "none"}'
         )
     return {names[key]: value for key, value in source.items()}
 
 
 def _depths(source: StateDict) -> list[int]:
     """Blocks of each stage, as far as the keys tell; holes are found by the comparison of names."""
-    found = [
-        tuple(int(number) for number in match.groups() if number)
-        for match in map(_BLOCK.match, source)
-        if match
-    ]
+    found = [tuple(int(number) for number in match.groups() if number) for match in map(_BLOCK.match, source) if match]
     if not found:
-        raise ValueError(
-            'the checkpoint has no blocks of a Swin transformer: expected keys like layers.0.blocks.0.*'
-        )
+        raise ValueError('the checkpoint has no blocks of a Swin transformer: expected keys like layers.0.blocks.0.*')
     num_stages = 1 + max(stage for stage, _ in found)
     return [1 + max((block for at, block in found if at == stage), default=-1) for stage in range(num_stages)]
 
@@ -111,9 +102,7 @@ def _depths(source: StateDict) -> list[int]:
 def _tower(state_dict: StateDict, prefix: str) -> StateDict:
     tower = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
     if not tower:
-        raise ValueError(
-            f'the checkpoint has no key under {prefix!r}; its first is {next(iter(state_dict), None)!r}'
-        )
+        raise ValueError(f'the checkpoint has no key under {prefix!r}; its first is {next(iter(state_dict), None)!r}')
     _log_left_out([key for key in state_dict if not key.startswith(prefix)], f'outside {prefix}')
     return tower
 

@@ -36,9 +36,7 @@ class BaseTokenizer(ABC):
 
     def __init__(self, context_length: int) -> None:
         if context_length < 3:
-            raise ValueError(
-                f'context_length must be at least 3 (start, one token, end), got {context_length}'
-            )
+            raise ValueError(f'context_length must be at least 3 (start, one token, end), got {context_length}')
         self.context_length = context_length
         self.num_truncated = 0
 
@@ -92,9 +90,7 @@ class BaseTokenizer(ABC):
         shortest = (self.sot_id is not None) + 1
         for text, ids in zip(texts, sequences, strict=True):
             if len(ids) <= shortest:
-                raise ValueError(
-                    f'text {text!r} is empty: it holds no token; drop such samples from the data'
-                )
+                raise ValueError(f'text {text!r} is empty: it holds no token; drop such samples from the data')
         length = max(map(len, sequences))
         input_ids = torch.full((len(sequences), length), self.pad_id, dtype=torch.int64)
         attention_mask = torch.zeros_like(input_ids)
@@ -158,6 +154,4 @@ def _describe(texts: Sequence) -> str:
 
 def _short(state: dict) -> str:
     mark = state.get('fingerprint', '')
-    return (
-        f'{state.get("type")} ({state.get("vocab_size")} tokens{", vocabulary " + mark[:8] if mark else ""})'
-    )
+    return f'{state.get("type")} ({state.get("vocab_size")} tokens{", vocabulary " + mark[:8] if mark else ""})'

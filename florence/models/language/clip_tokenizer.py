@@ -80,9 +80,7 @@ class CLIPTokenizer(BaseTokenizer):
         return text.replace(WORD_END, ' ').strip()
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        encodings = self._tokenizer.encode_batch_fast(
-            [clean(text) for text in texts], add_special_tokens=False
-        )
+        encodings = self._tokenizer.encode_batch_fast([clean(text) for text in texts], add_special_tokens=False)
         return [[self.sot_id, *encoding.ids, self.eot_id] for encoding in encodings]
 
 

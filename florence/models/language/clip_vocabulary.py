@@ -36,9 +36,7 @@ def load_merges(vocab_file: str | Path | None = None) -> list[tuple[str, str]]:
         # The first line is a version mark; OpenAI's file goes on far beyond the merges CLIP was trained with.
         parts = [line.split() for line in lines[1 : NUM_MERGES + 1]]
     if len(parts) != NUM_MERGES or any(len(part) != 2 for part in parts):
-        raise ValueError(
-            f"{path} does not hold the {NUM_MERGES} merges of CLIP: take CLIP's own vocabulary file"
-        )
+        raise ValueError(f"{path} does not hold the {NUM_MERGES} merges of CLIP: take CLIP's own vocabulary file")
     return [(first, second) for first, second in parts]
 
 
@@ -49,12 +47,7 @@ def vocabulary_of(merges: list[tuple[str, str]], byte_symbols: list[str]) -> dic
         merges: From `load_merges`.
         byte_symbols: The 256 printable stand-ins for bytes, printable bytes first.
     """
-    tokens = (
-        byte_symbols
-        + [symbol + WORD_END for symbol in byte_symbols]
-        + [a + b for a, b in merges]
-        + [START, END]
-    )
+    tokens = byte_symbols + [symbol + WORD_END for symbol in byte_symbols] + [a + b for a, b in merges] + [START, END]
     return {token: i for i, token in enumerate(tokens)}
 
 

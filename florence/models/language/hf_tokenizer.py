@@ -40,9 +40,7 @@ class HFTokenizer(BaseTokenizer):
         self._ends_texts = probe[-1] in self._special_ids
         end = probe[-1] if self._ends_texts else self._tokenizer.eos_token_id
         if end is None:
-            raise ValueError(
-                f'tokenizer {name_or_path!r} has no end token: set its eos_token and save it again'
-            )
+            raise ValueError(f'tokenizer {name_or_path!r} has no end token: set its eos_token and save it again')
         self._eot_id: int = end
         self._sot_id: int | None = probe[0] if probe[0] in self._special_ids else None
 

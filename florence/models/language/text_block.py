@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from florence.layers.drop_path import DropPath
+from florence.layers.linear import Linear
 from florence.layers.mlp import Mlp
 from florence.layers.norm import Fp32LayerNorm
 
@@ -33,8 +34,8 @@ class TextAttention(nn.Module):
     def __init__(self, embed_dims: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.qkv = nn.Linear(embed_dims, 3 * embed_dims)
-        self.proj = nn.Linear(embed_dims, embed_dims)
+        self.qkv = Linear(embed_dims, 3 * embed_dims)
+        self.proj = Linear(embed_dims, embed_dims)
 
     def forward(self, x: Tensor, key_mask: Tensor | None) -> Tensor:
         """Args:
@@ -62,9 +63,7 @@ class TextBlock(nn.Module):
         depth: Number of blocks of the tower; scales the initial weights.
     """
 
-    def __init__(
-        self, embed_dims: int, num_heads: int, mlp_dims: int, *, act: str, drop_path: float, depth: int
-    ) -> None:
+    def __init__(self, embed_dims: int, num_heads: int, mlp_dims: int, *, act: str, drop_path: float, depth: int) -> None:
         super().__init__()
         self.norm1 = Fp32LayerNorm(embed_dims)
         self.attn = TextAttention(embed_dims, num_heads)

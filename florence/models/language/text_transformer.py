@@ -53,6 +53,8 @@ class TextTransformer(BaseModule):
         pool: 'eot' = the last kept token, 'first' = the first (needs `causal=False`), 'mean' = mean of kept
             tokens.
         drop_path_rate: Stochastic depth of the last block; grows linearly from 0 at the first.
+        token_init_std: Standard deviation of the initial token embeddings; 0.02 is CLIP's. A larger one tells texts apart
+            from the start, which helps small towers with `pool='mean'`.
         with_cp: Recompute each block in the backward pass instead of storing its activations.
         init_cfg: Initialisation of mmengine, e.g. `dict(type='Pretrained', checkpoint=...)`.
 
@@ -78,6 +80,7 @@ class TextTransformer(BaseModule):
         causal: bool = True,
         pool: str = 'eot',
         drop_path_rate: float = 0.0,
+        token_init_std: float = 0.02,
         with_cp: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -112,12 +115,10 @@ class TextTransformer(BaseModule):
             for rate in rates
         )
         self.norm = Fp32LayerNorm(self.embed_dims)
-        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        nn.init.normal_(self.token_embedding.weight, std=token_init_std)
         nn.init.normal_(self.positional_embedding, std=0.01)
 
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, return_tokens: bool = False
-    ) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, return_tokens: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """Encode a batch of texts.
 
         Args:
@@ -170,9 +171,7 @@ class TextTransformer(BaseModule):
         if attention_mask.device.type == 'cpu' and not torch.compiler.is_compiling():
             keep = attention_mask.bool()
             if not (keep[:, 0].all() and (keep[:, 1:] <= keep[:, :-1]).all()):
-                raise ValueError(
-                    'attention_mask must be ones then zeros, with a one at least: pad texts on the right'
-                )
+                raise ValueError('attention_mask must be ones then zeros, with a one at least: pad texts on the right')
 
 
 def _sizes(arch: str | None, **given: int | None) -> dict[str, int]:
@@ -197,6 +196,4 @@ def _check_choices(*, act: str, causal: bool, pool: str) -> None:
     if pool not in POOLS:
         raise ValueError(f'unknown pool {pool!r} of TextTransformer, expected one of {sorted(POOLS)}')
     if pool == 'first' and causal:
-        raise ValueError(
-            "pool='first' needs causal=False: under causal attention the first token sees only itself"
-        )
+        raise ValueError("pool='first' needs causal=False: under causal attention the first token sees only itself")

@@ -76,9 +76,7 @@ class TrainedBPE(BaseTokenizer):
             ValueError: If there is a vocabulary already, or `texts` is empty.
         """
         if self.is_trained:
-            raise ValueError(
-                'this TrainedBPE has a vocabulary already: make a new one to train on other texts'
-            )
+            raise ValueError('this TrainedBPE has a vocabulary already: make a new one to train on other texts')
         tokenizer = Tokenizer(BPE())
         cleaning = [normalizers.NFC(), normalizers.Replace(Regex(r'\s+'), ' '), normalizers.Strip()]
         tokenizer.normalizer = normalizers.Sequence(cleaning + [normalizers.Lowercase()] * self.lower)
@@ -119,9 +117,7 @@ class TrainedBPE(BaseTokenizer):
         """
         state = json.loads(text)
         if state.get('type') != cls.__name__:
-            raise ValueError(
-                f'expected JSON written by {cls.__name__}.to_json, found type {state.get("type")!r}'
-            )
+            raise ValueError(f'expected JSON written by {cls.__name__}.to_json, found type {state.get("type")!r}')
         tokenizer = cls(state['vocab_size'], state['context_length'], state['lower'])
         tokenizer.load_state(state)
         return tokenizer
@@ -162,7 +158,6 @@ class TrainedBPE(BaseTokenizer):
     def _trained(self) -> Tokenizer:
         if self._tokenizer is None:
             raise ValueError(
-                'this TrainedBPE has no vocabulary yet: call train(texts) with the training captions or load '
-                'a checkpoint'
+                'this TrainedBPE has no vocabulary yet: call train(texts) with the training captions or load a checkpoint'
             )
         return self._tokenizer

@@ -16,9 +16,7 @@ from florence.tasks.templates import class_prompts
 EncodeText = Callable[[Sequence[str]], Tensor]
 
 
-def build_class_embeddings(
-    encode_text: EncodeText, classes: Sequence[str], templates: str, batch_size: int = 1024
-) -> Tensor:
+def build_class_embeddings(encode_text: EncodeText, classes: Sequence[str], templates: str, batch_size: int = 1024) -> Tensor:
     """One L2-normalised embedding per class, `(C, D)` fp32.
 
     Args:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from florence.layers import Linear
 from florence.models.data_preprocessors import ImageTextPreprocessor
 from florence.models.language import TokenizerModule
 from florence.models.losses import UniCLLoss
@@ -57,8 +58,8 @@ class TwoTower(BaseModel):
         self.image_tower = _built(image_tower)
         self.text_tower = _built(text_tower)
         self.tokenizer = TokenizerModule(TOKENIZERS.build(tokenizer))
-        self.image_proj = nn.Linear(self.image_tower.embed_dims, embed_dims, bias=False)
-        self.text_proj = nn.Linear(self.text_tower.embed_dims, embed_dims, bias=False)
+        self.image_proj = Linear(self.image_tower.embed_dims, embed_dims, bias=False)
+        self.text_proj = Linear(self.text_tower.embed_dims, embed_dims, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(logit_scale_init)))
         self.max_log_scale = math.log(logit_scale_max)
         self.loss_module = _built(loss, UniCLLoss)

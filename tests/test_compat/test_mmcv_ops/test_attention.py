@@ -53,6 +53,4 @@ def test_attention_equals_formula():
 def test_levels_with_gaps_are_an_error():
     value, locations, weights = inputs()
     with pytest.raises(ValueError, match=r'starting at \[0, 12\].*is \[0, 13\]'):
-        MultiScaleDeformableAttnFunction.apply(
-            value, torch.tensor(SHAPES), torch.tensor([0, 13]), locations, weights, 64
-        )
+        MultiScaleDeformableAttnFunction.apply(value, torch.tensor(SHAPES), torch.tensor([0, 13]), locations, weights, 64)

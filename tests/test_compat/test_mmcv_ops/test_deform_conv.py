@@ -34,9 +34,7 @@ def scan_deform_conv(x, offset, mask, weight, bias, stride, padding, dilation, g
                 windows = []
                 for g, part in enumerate(x[b].chunk(deform_groups)):
                     for k in range(taps):
-                        at = [
-                            ((g * taps + k) * 2 + axis) * rows * columns + i * columns + j for axis in (0, 1)
-                        ]
+                        at = [((g * taps + k) * 2 + axis) * rows * columns + i * columns + j for axis in (0, 1)]
                         y = i * stride - padding + k // kernel_w * dilation + flat_offset[at[0]]
                         z = j * stride - padding + k % kernel_w * dilation + flat_offset[at[1]]
                         value = sample(part, y, z)

@@ -13,9 +13,7 @@ from florence.compat import mmcv_ops
 
 def test_op_that_is_not_served_imports_and_raises():
     boxes = torch.tensor([[0.0, 0.0, 2.0, 2.0, 0.1]])
-    with pytest.raises(
-        RuntimeError, match=r"'box_iou_rotated' is not served .*pip install --no-build-isolation"
-    ):
+    with pytest.raises(RuntimeError, match=r"'box_iou_rotated' is not served .*pip install --no-build-isolation"):
         mmcv.ops.box_iou_rotated(boxes, boxes)
     assert issubclass(mmcv.ops.SyncBatchNorm, torch.nn.Module)
 
@@ -31,9 +29,6 @@ def test_served_ops_take_the_arguments_of_the_compiled_ones():
     if not binding.is_file():
         pytest.skip('this mmcv ships without the sources of its ops')
     definitions = binding.read_text().split('m.def(')
-    names = {
-        re.match(r'\s*"(\w+)"', text).group(1): re.findall(r'py::arg\("(\w+)"\)', text)
-        for text in definitions[1:]
-    }
+    names = {re.match(r'\s*"(\w+)"', text).group(1): re.findall(r'py::arg\("(\w+)"\)', text) for text in definitions[1:]}
     for name, function in mmcv_ops.SERVED.items():
         assert list(inspect.signature(function).parameters) == names[name], name

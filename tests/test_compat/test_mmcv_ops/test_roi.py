@@ -32,9 +32,7 @@ def scan_roi_align(features, rois, size, scale, ratio, aligned):
         width, height = right - left, bottom - top
         if not aligned:
             width, height = max(width, 1), max(height, 1)
-        rows, columns = (
-            ratio or math.ceil(side / count) for side, count in zip((height, width), size, strict=True)
-        )
+        rows, columns = (ratio or math.ceil(side / count) for side, count in zip((height, width), size, strict=True))
         for channel in features[int(image)]:
             for i in range(size[0]):
                 for j in range(size[1]):
@@ -91,12 +89,8 @@ def scan_roi_pool(features, rois, size, scale):
         for channel in features[int(image)]:
             for i in range(size[0]):
                 for j in range(size[1]):
-                    y = range(
-                        max(math.floor(i * bin_h + top), 0), min(math.ceil((i + 1) * bin_h + top), height)
-                    )
-                    x = range(
-                        max(math.floor(j * bin_w + left), 0), min(math.ceil((j + 1) * bin_w + left), width)
-                    )
+                    y = range(max(math.floor(i * bin_h + top), 0), min(math.ceil((i + 1) * bin_h + top), height))
+                    x = range(max(math.floor(j * bin_w + left), 0), min(math.ceil((j + 1) * bin_w + left), width))
                     cells = [channel[a, b] for a in y for b in x] if bin_h > 0 and bin_w > 0 else []
                     bins.append(torch.stack(cells).max() if cells else channel.new_zeros(()))
     return torch.stack(bins).view(len(rois), features.size(1), *size)

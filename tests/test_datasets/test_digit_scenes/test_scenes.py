@@ -163,9 +163,7 @@ def test_captions_say_what_is_there():
         caption(single, 'long', rng)
 
 
-@pytest.mark.parametrize(
-    ('dx', 'dy', 'name'), [(-9, 3, 'left of'), (9, -3, 'right of'), (2, -8, 'above'), (-2, 8, 'below')]
-)
+@pytest.mark.parametrize(('dx', 'dy', 'name'), [(-9, 3, 'left of'), (9, -3, 'right of'), (2, -8, 'above'), (-2, 8, 'below')])
 def test_relation(dx, dy, name):
     make = lambda x, y: DigitObject(1, 0, 'red', 'small', (x, y), 8.0, 0.0)  # noqa: E731
     assert relation(make(16.0 + dx, 16.0 + dy), make(16.0, 16.0)) == name

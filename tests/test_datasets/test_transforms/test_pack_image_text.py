@@ -29,9 +29,7 @@ def test_mirrored_view_can_be_packed():
 
 def test_training_fields():
     label = text_label('dog')
-    sample = PackImageText()(
-        results(text='a photo of dog.', label=label, is_templated=True, img_path='/a/7.jpg')
-    )['data_samples']
+    sample = PackImageText()(results(text='a photo of dog.', label=label, is_templated=True, img_path='/a/7.jpg'))['data_samples']
     assert isinstance(sample, ImageTextSample)
     assert (sample.text, sample.label, sample.is_templated) == ('a photo of dog.', label, True)
     assert (sample.sample_id, sample.img_path) == ('7.jpg', '/a/7.jpg')
@@ -52,9 +50,7 @@ def test_evaluation_fields_are_those_given():
     assert (retrieval.captions, retrieval.caption_ids, retrieval.image_id) == (('a', 'b'), (3, 4), 9)
 
 
-@pytest.mark.parametrize(
-    'img', [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)]
-)
+@pytest.mark.parametrize('img', [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
 def test_other_images_are_refused_by_name(img):
     with pytest.raises(ValueError, match=r'7\.jpg'):
         PackImageText()(results(img=img))

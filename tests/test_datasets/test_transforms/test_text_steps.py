@@ -29,14 +29,8 @@ def test_longer_text_is_left_alone():
 
 
 def test_templates_by_name_or_given():
-    assert (
-        Compose([HashTextLabel(), ExpandShortText(templates='simple')])(sample(text='dog'))['text']
-        == 'a photo of a dog.'
-    )
-    assert (
-        Compose([HashTextLabel(), ExpandShortText(templates=['see {}'])])(sample(text='dog'))['text']
-        == 'see dog'
-    )
+    assert Compose([HashTextLabel(), ExpandShortText(templates='simple')])(sample(text='dog'))['text'] == 'a photo of a dog.'
+    assert Compose([HashTextLabel(), ExpandShortText(templates=['see {}'])])(sample(text='dog'))['text'] == 'see dog'
 
 
 def test_wrong_order_is_refused_both_ways():

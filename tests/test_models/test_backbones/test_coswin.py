@@ -62,9 +62,7 @@ def test_a_stem_of_stride_two():
 def test_parameters_and_head_width(arch, millions):
     with torch.device('meta'):
         model = CoSwin(arch)
-    assert sum(parameter.numel() for parameter in model.parameters()) / 1e6 == pytest.approx(
-        millions, rel=1e-3
-    )
+    assert sum(parameter.numel() for parameter in model.parameters()) / 1e6 == pytest.approx(millions, rel=1e-3)
     sizes = ARCHS[arch]
     assert [32 * heads for heads in sizes['num_heads']] == list(sizes['embed_dims'])
 
@@ -75,11 +73,7 @@ def test_nano_is_small():
 
 def test_builds_from_the_registry():
     model = MODELS.build(dict(type='CoSwin', arch='nano', out_indices=(1, 3)))
-    assert (
-        model.out_channels == [96, 256]
-        and model.embed_dims == 256
-        and model.num_features == [64, 96, 160, 256]
-    )
+    assert model.out_channels == [96, 256] and model.embed_dims == 256 and model.num_features == [64, 96, 160, 256]
 
 
 def test_stages_after_the_last_output_are_not_built():
@@ -140,9 +134,7 @@ def test_parity_with_mmdet_where_shifted_windows_are_padded():
     peer = swin.SwinTransformer(embed_dims=96, depths=(2, 2, 6, 2), num_heads=(3, 6, 12, 24))
     peer.eval()
     norms = {key: value for key, value in ours.state_dict().items() if key.startswith('norm')}
-    tower = {
-        key: value for key, value in ours.state_dict().items() if key[:5] not in ('norm0', 'norm1', 'norm2')
-    }
+    tower = {key: value for key, value in ours.state_dict().items() if key[:5] not in ('norm0', 'norm1', 'norm2')}
     official = florence_to_swin(tower, fmt='microsoft')
     del (
         official['norm.weight'],

@@ -55,17 +55,13 @@ def hf_model(act: str, eos_token_id: int = EOT, projected: bool = True):
         bos_token_id=38,
         pad_token_id=0,
     )
-    return shaken(
-        (transformers.CLIPTextModelWithProjection if projected else transformers.CLIPTextModel)(config)
-    )
+    return shaken((transformers.CLIPTextModelWithProjection if projected else transformers.CLIPTextModel)(config))
 
 
 def open_clip_tower(**kwargs):
     open_clip = pytest.importorskip('open_clip.transformer')
     return shaken(
-        open_clip.TextTransformer(
-            context_length=LENGTH, vocab_size=VOCAB, width=32, heads=4, layers=3, output_dim=24, **kwargs
-        )
+        open_clip.TextTransformer(context_length=LENGTH, vocab_size=VOCAB, width=32, heads=4, layers=3, output_dim=24, **kwargs)
     )
 
 
@@ -133,11 +129,7 @@ def test_whole_hf_model():
         image_size=16,
         patch_size=8,
     )
-    whole = shaken(
-        transformers.CLIPModel(
-            transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=24)
-        )
-    )
+    whole = shaken(transformers.CLIPModel(transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=24)))
     model, projection = ours(whole.state_dict())
     ids, mask = batch()
     with torch.no_grad():
@@ -175,9 +167,7 @@ def test_tower_without_projection_and_without_prefix():
 
 def test_positions_beyond_the_context_are_cut_and_said(monkeypatch):
     said = []
-    monkeypatch.setattr(
-        'florence.models.converters.clip_text.print_log', lambda message, **_: said.append(message)
-    )
+    monkeypatch.setattr('florence.models.converters.clip_text.print_log', lambda message, **_: said.append(message))
     state_dict = open_clip_tower().state_dict()
     tower, _ = clip_text_to_florence(state_dict, context_length=LENGTH - 1)
     assert torch.equal(tower['positional_embedding'], state_dict['positional_embedding'][:-1])
@@ -219,9 +209,7 @@ def convert(repo_root):
 
 def test_command_line_both_ways(tmp_path, convert):
     reference = open_clip_tower().state_dict()
-    torch.save(
-        {'state_dict': {'module.' + key: value for key, value in reference.items()}}, tmp_path / 'clip.pt'
-    )
+    torch.save({'state_dict': {'module.' + key: value for key, value in reference.items()}}, tmp_path / 'clip.pt')
     convert(tmp_path / 'clip.pt', tmp_path / 'ours.pth', '--context-length', LENGTH)
     result = torch.load(tmp_path / 'ours.pth', weights_only=True)['state_dict']
     assert result['text_proj.weight'].shape == (24, 32)

@@ -48,9 +48,7 @@ def test_keys_are_those_of_timm():
     peer = timm.create_model('swin_tiny_patch4_window7_224', num_classes=0)
     with torch.device('meta'):
         ours = florence_to_swin(CoSwin('tiny', embed='patch').state_dict(), fmt='timm')
-    assert {key: value.shape for key, value in ours.items()} == {
-        key: value.shape for key, value in peer.state_dict().items()
-    }
+    assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in peer.state_dict().items()}
 
 
 def test_heads_and_buffers_are_left_out(weights):
@@ -75,9 +73,7 @@ def test_keys_without_a_place_are_named(weights):
     official = florence_to_swin(weights)
     del official['layers.1.blocks.1.mlp.fc1.bias']
     official['absolute_pos_embed'] = torch.zeros(1)
-    with pytest.raises(
-        ValueError, match='no place for absolute_pos_embed; missing layers.1.blocks.1.mlp.fc1.bias'
-    ):
+    with pytest.raises(ValueError, match='no place for absolute_pos_embed; missing layers.1.blocks.1.mlp.fc1.bias'):
         swin_to_florence(official)
     with pytest.raises(ValueError, match='no place for .*stages.1.embed.proj.weight'):
         florence_to_swin(CoSwin(ARCH).state_dict())
@@ -99,9 +95,7 @@ def test_command_line_reads_wrappers(tool, weights, tmp_path, wrapper):
 
 def test_command_line_goes_back(tool, weights, tmp_path):
     safetensors = pytest.importorskip('safetensors.torch')
-    torch.save(
-        {'state_dict': {f'backbone.{key}': value for key, value in weights.items()}}, tmp_path / 'ours.pth'
-    )
+    torch.save({'state_dict': {f'backbone.{key}': value for key, value in weights.items()}}, tmp_path / 'ours.pth')
     source = str(tmp_path / 'ours.pth')
     tool.main([source, str(tmp_path / 'swin.pth'), '--reverse', '--prefix', 'backbone.'])
     assert_same(torch.load(tmp_path / 'swin.pth')['model'], florence_to_swin(weights))
@@ -116,9 +110,7 @@ def test_command_line_goes_back(tool, weights, tmp_path):
             'backbone.',
         ]
     )
-    assert_same(
-        safetensors.load_file(tmp_path / 'a' / 'swin.safetensors'), florence_to_swin(weights, fmt='timm')
-    )
+    assert_same(safetensors.load_file(tmp_path / 'a' / 'swin.safetensors'), florence_to_swin(weights, fmt='timm'))
 
 
 def test_command_line_mistakes_get_one_sentence(tool, weights, tmp_path):

@@ -71,30 +71,20 @@ def test_ids_equal_open_clip_on_random_unicode(tokenizer, reference):
     batch = tokenizer(texts)['input_ids']
     batch = torch.nn.functional.pad(batch, (0, 77 - batch.shape[1]))
     expected = reference(texts)
-    wrong = [
-        text
-        for text, ours, theirs in zip(texts, batch, expected, strict=True)
-        if not torch.equal(ours, theirs)
-    ]
+    wrong = [text for text, ours, theirs in zip(texts, batch, expected, strict=True) if not torch.equal(ours, theirs)]
     assert not wrong
 
 
 def test_ids_equal_open_clip_on_real_captions(tokenizer, reference, test_data):
     captions = json.loads((test_data / 'imgtext_emoji_noto' / 'pairs.json').read_text('utf-8'))
-    texts = sorted(
-        {value for record in captions for value in record.values() if isinstance(value, str) and value}
-    )
+    texts = sorted({value for record in captions for value in record.values() if isinstance(value, str) and value})
     texts = texts[:500]
     batch = tokenizer(texts)['input_ids']
     assert torch.equal(torch.nn.functional.pad(batch, (0, 77 - batch.shape[1])), reference(texts))
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    words=st.lists(
-        st.text('abcdefghijklmnopqrstuvwxyzABCXYZ', min_size=1, max_size=9), min_size=1, max_size=8
-    )
-)
+@given(words=st.lists(st.text('abcdefghijklmnopqrstuvwxyzABCXYZ', min_size=1, max_size=9), min_size=1, max_size=8))
 def test_decode_gives_the_words_back(words, tokenizer):
     ids = tokenizer([' '.join(words)])['input_ids'][0]
     assert tokenizer.decode(ids) == ' '.join(words).lower()
@@ -133,9 +123,7 @@ def test_long_text_is_cut_keeps_its_end_and_is_counted(capsys):
 
 def test_truncation_is_said_at_powers_of_ten(monkeypatch):
     said = []
-    monkeypatch.setattr(
-        'florence.models.language.base_tokenizer.print_log', lambda message, **kwargs: said.append(message)
-    )
+    monkeypatch.setattr('florence.models.language.base_tokenizer.print_log', lambda message, **kwargs: said.append(message))
     tokenizer = CLIPTokenizer(context_length=3)
     for _ in range(105):
         tokenizer(['two words'])

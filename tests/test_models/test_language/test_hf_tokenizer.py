@@ -13,9 +13,7 @@ def save_tokenizer(folder, *, adds_end: bool, **special_tokens):
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     if adds_end:
         tokenizer.post_processor = processors.BertProcessing(('[SEP]', 2), ('[CLS]', 1))
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token='[UNK]', **special_tokens).save_pretrained(
-        folder
-    )
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token='[UNK]', **special_tokens).save_pretrained(folder)
     return str(folder)
 
 
@@ -50,7 +48,5 @@ def test_without_end_token(tmp_path):
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match='no tokenizer .* in a local folder or on the Hugging Face hub'
-    ):
+    with pytest.raises(FileNotFoundError, match='no tokenizer .* in a local folder or on the Hugging Face hub'):
         HFTokenizer(str(tmp_path / 'nowhere'))

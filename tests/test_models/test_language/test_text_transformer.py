@@ -34,9 +34,7 @@ def test_mixed_lengths_equal_one_by_one(causal, pool):
     ids, mask = batch([12, 5, 3, 9])
     pooled, tokens = model(ids, mask, return_tokens=True)
     for row, length in enumerate([12, 5, 3, 9]):
-        alone, alone_tokens = model(
-            ids[row : row + 1, :length], mask[row : row + 1, :length], return_tokens=True
-        )
+        alone, alone_tokens = model(ids[row : row + 1, :length], mask[row : row + 1, :length], return_tokens=True)
         torch.testing.assert_close(pooled[row], alone[0], atol=1e-5, rtol=0)
         torch.testing.assert_close(tokens[row, :length], alone_tokens[0], atol=1e-5, rtol=0)
 

@@ -85,9 +85,7 @@ def test_another_kind_of_tokenizer_is_an_error(source, target, message):
         Model(make[target]()).load_state_dict(Model(make[source]()).state_dict())
 
 
-@pytest.mark.parametrize(
-    ('kwargs', 'key'), [(dict(vocab_size=310), 'vocab_size'), (dict(lower=False), 'lower')]
-)
+@pytest.mark.parametrize(('kwargs', 'key'), [(dict(vocab_size=310), 'vocab_size'), (dict(lower=False), 'lower')])
 def test_another_setting_of_trained_bpe_is_an_error(kwargs, key):
     with pytest.raises(ValueError, match=f'{key}='):
         Model(TrainedBPE(**{'vocab_size': 300, **kwargs})).load_state_dict(Model(trained()).state_dict())

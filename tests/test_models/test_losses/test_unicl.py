@@ -178,7 +178,11 @@ def test_two_ranks_give_the_single_process_gradient(tmp_path, repo_root, sizes):
     env = {**os.environ, 'PYTHONPATH': str(repo_root), 'OMP_NUM_THREADS': '1'}
     ranks = [
         subprocess.Popen(
-            [sys.executable, script, str(rank), tmp_path, sizes], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, script, str(rank), tmp_path, sizes],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for rank in range(2)
     ]

@@ -136,7 +136,7 @@ def test_mistakes_are_named():
     model = build()
     data = batch()
     data['data_samples'][1] = ImageTextSample(metainfo=dict(sample_id='broken.jpg'))
-    with pytest.raises(ValueError, match="broken.jpg"):
+    with pytest.raises(ValueError, match='broken.jpg'):
         model(**model.data_preprocessor(data), mode='loss')
     with pytest.raises(ValueError, match='mode'):
         model(torch.zeros(1, 3, 32, 32), mode='train')

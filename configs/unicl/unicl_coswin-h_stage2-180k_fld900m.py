@@ -1,0 +1,12 @@
+# Florence stage 2 (arXiv 2111.11432, section 2.2): 180,000 further iterations without the templated short texts, which hurt
+# retrieval and vision-language tasks. Starts from stage 1.
+#   bash tools/dist_train.sh configs/unicl/unicl_coswin-h_stage2-180k_fld900m.py 8 --load-from STAGE1.pth
+_base_ = './unicl_coswin-h_stage1-1m_fld900m.py'
+max_iters = 180_000
+train_cfg = dict(max_iters=max_iters)
+train_dataloader = dict(dataset=dict(drop_short_texts=2))
+optim_wrapper = dict(optimizer=dict(lr=1e-4))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=1e-2, by_epoch=False, begin=0, end=1000),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=1000, end=max_iters, eta_min=1e-6),
+]
