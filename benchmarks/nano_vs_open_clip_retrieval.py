@@ -2,10 +2,10 @@
 
     python benchmarks/nano_vs_open_clip_retrieval.py --data FOLDER [--set emoji|exercise] [--steps N] [--json FILE]
 
-FOLDER holds `imgtext_emoji_noto` and `imgtext_exercise`. Ours is trained by the runner from its config. The peer is open_clip's CLIP
-with a ViT of about as many parameters (64 px, patches of 8), its ClipLoss and its recipe (AdamW, betas 0.9 and 0.98, decay 0.2 of
-matrices, gradient clipping), fed by the same data pipeline; of its learning rates the best on the held-out set counts. Prints
-one JSON line; `ratio` is our mean recall over the peer's.
+FOLDER holds `imgtext_emoji_noto` and `imgtext_exercise`. Ours is trained by the runner from its config. The peer is
+open_clip's CLIP with a ViT of about as many parameters (64 px, patches of 8), its ClipLoss and its recipe (AdamW,
+betas 0.9 and 0.98, decay 0.2 of matrices, gradient clipping), fed by the same data pipeline; of its learning rates
+the best on the held-out set counts. Prints one JSON line; `ratio` is our mean recall over the peer's.
 """
 
 import argparse

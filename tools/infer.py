@@ -1,4 +1,4 @@
-"""Run a model on images: `python tools/infer.py TASK --model NAME_OR_CONFIG [--checkpoint CKPT] INPUTS... [--text ...] [--out DIR]`.
+"""Run a model on images: `python tools/infer.py TASK --model NAME_OR_CONFIG --checkpoint CKPT INPUTS... --text ... [--out DIR]`.
 
 Tasks:
     zero-shot-classification   which of the comma-separated classes of --text each image shows

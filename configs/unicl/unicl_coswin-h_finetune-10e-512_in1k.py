@@ -1,5 +1,6 @@
-# Florence fine-tuned on ImageNet-1k with the contrastive loss, class names through the text tower (arXiv 2111.11432, section 3.3):
-# 512 px, batch 8,192, 10 epochs, cosine from 2e-5 with 500 warm-up steps. Paper: 90.05 % top-1, 99.02 % top-5. Not run here.
+# Florence fine-tuned on ImageNet-1k with the contrastive loss, class names through the text tower (arXiv 2111.11432, section
+# 3.3): 512 px, batch 8,192, 10 epochs, cosine from 2e-5 with 500 warm-up steps. Paper: 90.05 % top-1, 99.02 % top-5. Not run
+# here.
 #   bash tools/dist_train.sh configs/unicl/unicl_coswin-h_finetune-10e-512_in1k.py 8 --load-from STAGE3.pth   (on 32 machines)
 _base_ = [
     '../_base_/default_runtime.py',

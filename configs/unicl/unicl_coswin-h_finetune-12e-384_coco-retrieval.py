@@ -1,5 +1,5 @@
-# Florence fine-tuned for image-text retrieval on COCO (arXiv 2111.11432, section 3.5): batch 3,072, 12 epochs, cosine from 2e-5 with
-# 200 warm-up steps. Not run here.
+# Florence fine-tuned for image-text retrieval on COCO (arXiv 2111.11432, section 3.5): batch 3,072, 12 epochs, cosine from
+# 2e-5 with 200 warm-up steps. Not run here.
 #   bash tools/dist_train.sh configs/unicl/unicl_coswin-h_finetune-12e-384_coco-retrieval.py 8 --load-from STAGE3.pth
 _base_ = [
     '../_base_/default_runtime.py',

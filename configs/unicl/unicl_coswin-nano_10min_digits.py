@@ -1,4 +1,5 @@
-# UniCL on digit scenes, the embedded twin of stage 1 of Florence's pretraining (arXiv 2111.11432, section 2.2): templated short texts.
+# UniCL on digit scenes, the embedded twin of stage 1 of Florence's pretraining (arXiv 2111.11432, section 2.2): templated
+# short texts.
 #   bash tools/dist_train.sh configs/unicl/unicl_coswin-nano_10min_digits.py 2
 # Hardware: two CPU cores, five minutes. Expected figures on held-out scans: metafile.yml.
 _base_ = [

@@ -1,5 +1,6 @@
 # Stage 2 on digit scenes: templated short texts are dropped (arXiv 2111.11432, section 2.2). Starts from stage 1:
-#   bash tools/dist_train.sh configs/unicl/unicl_coswin-nano_5min-stage2_digits.py 2 --load-from work_dirs/quickstart/iter_1800.pth
+#   bash tools/dist_train.sh configs/unicl/unicl_coswin-nano_5min-stage2_digits.py 2 \
+#       --load-from work_dirs/quickstart/iter_1800.pth
 # Hardware: two CPU cores, under five minutes.
 _base_ = './unicl_coswin-nano_10min_digits.py'
 max_iters = 800

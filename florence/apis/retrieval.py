@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torch import Tensor
 
@@ -38,7 +39,9 @@ def embed_dataset(model: TwoTower, dataloader: dict) -> EmbeddedDataset:
     images: list[np.ndarray] = []
     captions: list[tuple[str, ...]] = []
     image_embeds, text_embeds = [], []
-    for batch in Runner.build_dataloader(dataloader, seed=0):
+    with DefaultScope.overwrite_default_scope('florence'):
+        loader = Runner.build_dataloader(dataloader, seed=0)
+    for batch in loader:
         images += [image.permute(1, 2, 0).numpy() for image in batch['inputs']]  # (3, H, W) -> (H, W, 3)
         for sample in model.test_step(batch):
             captions.append(tuple(sample.captions))

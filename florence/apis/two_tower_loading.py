@@ -7,7 +7,6 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 
-import florence
 from florence.models.two_tower import TwoTower
 from florence.registry import MODELS
 
@@ -33,7 +32,7 @@ def load_two_tower(config: str | Config, checkpoint: str | None = None, device: 
         config = Config.fromfile(config)
     if 'model' not in config or str(config.model.get('type')).rpartition('.')[2] != 'TwoTower':
         raise ValueError('this config has no model of type TwoTower: give a config of configs/unicl/.')
-    with DefaultScope.overwrite_default_scope(florence.__name__):
+    with DefaultScope.overwrite_default_scope('florence'):
         model = MODELS.build(config.model)
     if checkpoint is not None:
         if '://' not in checkpoint and not Path(checkpoint).is_file():

@@ -52,7 +52,7 @@ def visible_masks(scene: DigitScene) -> np.ndarray:
 
 
 def boxes_of_masks(masks: np.ndarray) -> np.ndarray:
-    """Tight boxes, `(num_objects, 4)` float32 `xyxy` in pixels, the right and lower edge exclusive; zeros where a mask is empty."""
+    """Tight boxes, `(num_objects, 4)` float32 `xyxy` in pixels, far edges exclusive; zeros for an empty mask."""
     boxes = np.zeros((len(masks), 4), dtype=np.float32)
     for position, mask in enumerate(masks):
         columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
@@ -62,7 +62,7 @@ def boxes_of_masks(masks: np.ndarray) -> np.ndarray:
 
 
 def polygons_of_mask(mask: np.ndarray) -> list[list[float]]:
-    """Outer outlines of a mask as COCO-style polygons `[x0, y0, x1, y1, ...]`, pixels; outlines under three points are left out."""
+    """Outer outlines of a mask as COCO-style polygons `[x0, y0, ...]`, pixels; those under three points are left out."""
     import cv2
 
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
