@@ -163,7 +163,8 @@ def test_an_mmdet_config_trains_unchanged(tmp_path, test_data):
         f'val_dataloader.dataset.data_root={root}/', 'val_dataloader.dataset.indices=2',
         'val_dataloader.dataset.pipeline.1.scale=(160,128)', 'val_dataloader.num_workers=0',
         'val_dataloader.persistent_workers=False', f'val_evaluator.ann_file={root}/annotations/instances_val2017.json',
-        'train_cfg.max_epochs=1', 'model.test_cfg.score_thr=0.0', 'model.backbone.init_cfg=None', 'default_hooks.logger.interval=1',
+        'train_cfg.max_epochs=1', 'model.test_cfg.score_thr=0.0',
+        'model.backbone.init_cfg=None', 'default_hooks.logger.interval=1',
     )  # fmt: skip
     assert 'Epoch(train) [1][2/2]' in run.stdout + run.stderr
     assert 'coco/bbox_mAP' in run.stdout + run.stderr and (tmp_path / 'epoch_1.pth').is_file()

@@ -3,17 +3,14 @@
 from florence.datasets import digit_scenes, samplers, transforms
 from florence.datasets.bad_samples import BadSample, BadSampleGuard, TooManyBadSamples
 from florence.datasets.coco_captions import CocoCaptions
-from florence.datasets.csv_pairs import CsvPairs
 from florence.datasets.flickr30k import Flickr30k
 from florence.datasets.image_folder import ImageFolder
-from florence.datasets.json_pairs import JsonPairs
-from florence.datasets.jsonl_pairs import JsonlPairs
 from florence.datasets.pair_dataset import PairDataset
-from florence.datasets.tsv_pairs import TsvPairs
+from florence.datasets.record_pairs import RecordPairs
 from florence.datasets.webdataset_pairs import WebDatasetPairs
 
 __all__ = [
-    'BadSample', 'BadSampleGuard', 'CocoCaptions', 'CsvPairs', 'Flickr30k', 'ImageFolder', 'JsonPairs',
-    'JsonlPairs', 'PairDataset', 'TooManyBadSamples', 'TsvPairs', 'WebDatasetPairs', 'digit_scenes',
+    'BadSample', 'BadSampleGuard', 'CocoCaptions', 'Flickr30k', 'ImageFolder',
+    'PairDataset', 'RecordPairs', 'TooManyBadSamples', 'WebDatasetPairs', 'digit_scenes',
     'samplers', 'transforms',
 ]  # fmt: skip

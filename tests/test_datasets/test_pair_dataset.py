@@ -5,14 +5,14 @@ import copy
 import pytest
 from mmengine.runner import Runner
 
-from florence.datasets import BadSample, JsonPairs, TooManyBadSamples
+from florence.datasets import BadSample, RecordPairs, TooManyBadSamples
 from florence.datasets.bad_samples import replacement_index
 
 FAULTS = {3: 'truncated', 8: 'missing', 11: 'empty'}
 
 
-def build(folder, pipeline, **options) -> JsonPairs:
-    return JsonPairs('pairs.json', data_root=str(folder), pipeline=pipeline, **options)
+def build(folder, pipeline, **options) -> RecordPairs:
+    return RecordPairs('pairs.json', data_root=str(folder), pipeline=pipeline, **options)
 
 
 def names(batches) -> list[str]:
@@ -89,15 +89,15 @@ def test_wrong_pipeline_is_not_taken_for_a_bad_sample(make_pairs):
 def test_missing_annotation_file_and_image_folder(make_pairs, tmp_path):
     folder = make_pairs(2)
     with pytest.raises(FileNotFoundError, match=r'no annotation file at .*gone\.json'):
-        JsonPairs('gone.json', data_root=str(folder))
+        RecordPairs('gone.json', data_root=str(folder))
     with pytest.raises(FileNotFoundError, match='no image folder at .*photos'):
-        JsonPairs('pairs.json', data_root=str(folder), data_prefix=dict(img_path='photos'))
+        RecordPairs('pairs.json', data_root=str(folder), data_prefix=dict(img_path='photos'))
 
 
 def test_empty_annotation_is_refused(tmp_path):
     (tmp_path / 'pairs.json').write_text('[]')
     with pytest.raises(ValueError, match='no sample found'):
-        JsonPairs('pairs.json', data_root=str(tmp_path))
+        RecordPairs('pairs.json', data_root=str(tmp_path))
 
 
 def test_short_texts_are_left_out_and_counted(make_pairs, train_pipeline, log_lines):

@@ -19,13 +19,13 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(type='JsonPairs', ann_file='pairs.json', split='train', val_share=0.1, pipeline=train_pipeline),
+    dataset=dict(type='RecordPairs', ann_file='pairs.json', split='train', val_share=0.1, pipeline=train_pipeline),
 )
 val_dataloader = dict(
     batch_size=64,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='JsonPairs', ann_file='pairs.json', split='val', val_share=0.1, test_mode=True, pipeline=test_pipeline),
+    dataset=dict(type='RecordPairs', ann_file='pairs.json', split='val', val_share=0.1, test_mode=True, pipeline=test_pipeline),
 )
 val_evaluator = dict(type='ImageTextRetrieval')
 val_cfg = dict(type='ValLoop')

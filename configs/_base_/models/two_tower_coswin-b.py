@@ -1,8 +1,0 @@
-# CoSwin-B (90.2 M) with UniCL's 12-layer, 512-wide text tower (63 M).
-model = dict(
-    type='TwoTower',
-    image_tower=dict(type='CoSwin', arch='base'),
-    text_tower=dict(type='TextTransformer', arch='base'),
-    tokenizer=dict(type='CLIPTokenizer', context_length=76),
-    embed_dims=512,
-)
