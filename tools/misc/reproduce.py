@@ -1,7 +1,7 @@
 """Train the embedded twins of a family and compare them with their stated figures: `python tools/misc/reproduce.py FAMILY|all`.
 
-A twin is a model of `configs/FAMILY/metafile.yml` with a `Reproduce` entry: the number of ranks and the least value of each metric.
-Each is trained from scratch by `tools/dist_train.sh`, evaluated on held-out data by `tools/test.py`, and compared. Exit status 1
+A twin is a model of `configs/FAMILY/metafile.yml` with a `Reproduce` entry: the number of ranks and the least value of each
+metric. Each is trained from scratch by `tools/dist_train.sh`, evaluated on held-out data by `tools/test.py`, and compared. Exit status 1
 where a figure falls short.
 """
 
@@ -75,7 +75,8 @@ def main() -> None:
         report[model['Name']] = dict(figures=compare(model, metrics), minutes=round((time.time() - started) / 60, 1))
     for name, result in report.items():
         for row in result['figures']:
-            print(f'{name}  {row["metric"]}  stated {row["stated"]}  reached {row["reached"]}  {"ok" if row["holds"] else "SHORT"}')
+            verdict = 'ok' if row['holds'] else 'SHORT'
+            print(f'{name}  {row["metric"]}  stated {row["stated"]}  reached {row["reached"]}  {verdict}')
     if args.json:
         write_json(args.json, report)
     if not all(row['holds'] for result in report.values() for row in result['figures']):
