@@ -76,6 +76,7 @@ class Peer(nn.Module):
     def encode_text(self, texts):
         ids = self.tokenizer(texts)['input_ids']
         ids = ids.masked_fill(ids == self.tokenizer.eot_id, self.end)
+        ids = ids[:, : self.context_length]
         full = ids.new_zeros(len(texts), self.context_length)
         full[:, : ids.shape[1]] = ids
         return self.clip.encode_text(full, normalize=True)
@@ -136,10 +137,14 @@ def main() -> None:
     ours = evaluate(lambda x: model.encode_image(preprocess({'inputs': x})['inputs']), model.encode_text, val_loader)
     ours['parameters'] = sum(p.numel() for p in model.parameters())
 
+    # open_clip pads every text to its context length: no longer than the data needs, so that it does not lose time there.
+    tokenizer = model.tokenizer.tokenizer
+    longest = max(tokenizer([text])['input_ids'].shape[1] for text in set(runner.train_dataloader.dataset.captions()))
+    longest = min(cfg.model.tokenizer.context_length, longest + 8)
     peers = []
     for lr in args.peer_lrs:
         torch.manual_seed(0)
-        peer = Peer(model.tokenizer.tokenizer, preprocess, cfg.model.tokenizer.context_length)
+        peer = Peer(model.tokenizer.tokenizer, preprocess, longest)
         train_peer(peer.train(), Runner.build_dataloader(cfg.train_dataloader, seed=0), cfg.train_cfg.max_iters, lr)
         result = evaluate(peer.eval().encode_image, peer.encode_text, val_loader)
         peers.append({**result, 'lr': lr, 'parameters': sum(p.numel() for p in peer.clip.parameters())})

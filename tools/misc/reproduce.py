@@ -1,8 +1,8 @@
 """Train the embedded twins of a family and compare them with their stated figures: `python tools/misc/reproduce.py FAMILY|all`.
 
-A twin is a model of `configs/FAMILY/metafile.yml` with a `Reproduce` entry: the number of ranks and the least value of each
-metric. Each is trained from scratch by `tools/dist_train.sh`, evaluated on held-out data by `tools/test.py`, and compared. Exit status 1
-where a figure falls short.
+A twin is a model of `configs/FAMILY/metafile.yml` with a `Reproduce` entry: the number of ranks and the least value of
+each metric. Each is trained from scratch by `tools/dist_train.sh`, evaluated on held-out data by `tools/test.py`, and
+compared. Exit status 1 where a figure falls short.
 """
 
 import argparse
