@@ -9,6 +9,7 @@ the best on the held-out set counts. Prints one JSON line; `ratio` is our mean r
 """
 
 import argparse
+import copy
 import json
 import math
 import platform
@@ -60,7 +61,8 @@ class Peer(nn.Module):
 
     def __init__(self, tokenizer, preprocessor, context_length: int) -> None:
         super().__init__()
-        self.tokenizer, self.preprocessor = tokenizer, preprocessor
+        self.tokenizer, self.preprocessor = copy.deepcopy(tokenizer), preprocessor
+        self.tokenizer.context_length = context_length
         # One more id: open_clip finds the end token as the largest id.
         self.end = tokenizer.vocab_size
         self.clip = open_clip.CLIP(
@@ -76,7 +78,6 @@ class Peer(nn.Module):
     def encode_text(self, texts):
         ids = self.tokenizer(texts)['input_ids']
         ids = ids.masked_fill(ids == self.tokenizer.eot_id, self.end)
-        ids = ids[:, : self.context_length]
         full = ids.new_zeros(len(texts), self.context_length)
         full[:, : ids.shape[1]] = ids
         return self.clip.encode_text(full, normalize=True)

@@ -18,8 +18,10 @@ def test_empty_description_is_a_bad_sample_and_is_named(info):
 
 
 @pytest.mark.parametrize('info', [dict(text='dog'), dict(captions=('a', 'b')), dict(gt_label=3)])
-def test_usable_sample_passes(info):
-    require_texts(dict(info, sample_id='7.jpg'))
+def test_usable_sample_passes_unchanged(info):
+    sample = dict(info, sample_id='7.jpg')
+    require_texts(sample)
+    assert sample == dict(info, sample_id='7.jpg')
 
 
 def test_only_caption_becomes_the_text_in_training_alone():

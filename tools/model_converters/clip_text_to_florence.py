@@ -8,13 +8,10 @@ The result holds `text_tower.*` and `text_proj.weight`: give it to `tools/train.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
+from florence.models.converters.checkpoint_file import read_state_dict, write_state_dict
 from florence.models.converters.clip_text import (
     FORMATS,
     clip_text_to_florence,
@@ -43,62 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             tower, projection = clip_text_to_florence(state_dict, fmt=args.format, context_length=args.context_length)
             result = join_two_tower(tower, projection)
-        write(result, args.target, wrapped=not args.reverse)
+        write_state_dict(result, args.target, wrapper=None if args.reverse else 'state_dict')
     except (ValueError, OSError) as error:
         sys.exit(f'error: {error}')
-
-
-def read_state_dict(path: Path, *, weights_only: bool) -> dict[str, Tensor]:
-    """Weights of a file, out of the wrappers trainers put around them.
-
-    Args:
-        path: Checkpoint.
-        weights_only: Refuse a file that holds more than weights and plain values. Our training checkpoints
-            hold more: the log's history.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds no state dict.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f'no checkpoint at {path}')
-    if path.suffix == '.safetensors':
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=weights_only)
-    except Exception as error:  # torch reports a broken file in many ways
-        raise ValueError(f'{path} is not a checkpoint of weights only: {str(error).splitlines()[0]}') from error
-    for wrapper in ('state_dict', 'model'):
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-    if not isinstance(content, dict) or not content:
-        raise ValueError(f'{path} holds no state dict but {type(content).__name__}')
-    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
-    if len(tensors) < len(content):
-        others = sorted(str(key) for key in content if key not in tensors)
-        raise ValueError(f'{path} holds entries that are no tensors: {", ".join(others[:5])}')
-    return {key.removeprefix('module.'): value for key, value in tensors.items()}
-
-
-def write(state_dict: dict[str, Tensor], path: Path, *, wrapped: bool) -> None:
-    """Write a checkpoint so that a killed run leaves no half file under its name.
-
-    Args:
-        state_dict: Weights.
-        path: `.safetensors`, or anything else for torch's format.
-        wrapped: Put a file of torch's format into `{'state_dict': ...}`, as our runner does.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + '.tmp')
-    if path.suffix == '.safetensors':
-        from safetensors.torch import save_file
-
-        save_file(state_dict, partial, metadata={'format': 'pt'})
-    else:
-        torch.save({'state_dict': state_dict} if wrapped else state_dict, partial)
-    os.replace(partial, path)
 
 
 if __name__ == '__main__':

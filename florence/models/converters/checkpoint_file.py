@@ -40,7 +40,8 @@ def read_state_dict(path: Path, *, weights_only: bool = True) -> dict[str, Tenso
     others = sorted(str(key) for key, value in content.items() if not isinstance(value, Tensor))
     if others:
         raise ValueError(f'{path} holds entries that are no tensors: {", ".join(others[:5])}')
-    return content
+    # left there by a data-parallel wrapper
+    return {key.removeprefix('module.'): value for key, value in content.items()}
 
 
 def write_state_dict(state_dict: dict[str, Tensor], path: Path, *, wrapper: str | None = None) -> None:
