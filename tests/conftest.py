@@ -8,7 +8,20 @@ import numpy as np
 import pytest
 import torch
 
+import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2)
+
 REPO_ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def default_scope_restored():
+    """A runner sets mmengine's global default scope; the next test must not find it."""
+    from mmengine.registry import DefaultScope
+
+    before = dict(DefaultScope._instance_dict)
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)
 
 
 @pytest.fixture(autouse=True)

@@ -79,7 +79,7 @@ def test_image_shows_the_colour_inside_the_mask_and_the_ground_outside():
         if core.sum() >= 10:
             assert np.abs(np.median(image[core], axis=0) - wanted).max() < 40, scene
         far = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9))) == 0
-        assert np.ptp(image[far], axis=0).max() <= 2  # cubic interpolation swings a little outside the stroke
+        assert np.ptp(image[far], axis=0).max() <= 12  # faint smudges of the scan
 
 
 def test_boxes_are_tight_around_the_mask():

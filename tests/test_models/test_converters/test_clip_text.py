@@ -236,7 +236,7 @@ def test_broken_files_are_named(tmp_path, convert):
     torch.save({'epoch': 3, 'weight': torch.ones(1)}, tmp_path / 'mixed.pth')
     torch.save([1], tmp_path / 'list.pth')
     for name, message in (
-        ('broken.pth', 'is not a checkpoint'),
+        ('broken.pth', 'cannot be read as a weight file'),
         ('mixed.pth', 'holds entries that are no tensors: epoch'),
         ('list.pth', 'holds no state dict but list'),
     ):
