@@ -30,7 +30,7 @@ from florence.evaluation.functional.retrieval import median_rank, recall_at_k, r
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs/unicl'
 SETS = {
     'emoji': ('unicl_coswin-nano_400it_emoji.py', 'imgtext_emoji_noto'),
-    'exercise': ('unicl_coswin-nano_200it_exercise.py', 'imgtext_exercise'),
+    'exercise': ('unicl_coswin-nano_100it_exercise.py', 'imgtext_exercise'),
 }
 
 

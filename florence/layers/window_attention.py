@@ -2,11 +2,10 @@
 
 Legend: B batch, W windows of an image, h heads, N tokens of a window, d width of a head, C = h d.
 
-Differs from the official code in: maps are padded before the cyclic shift, as the official *detection* code
-does (timm shifts first, which lets rows of the two borders meet where padding is needed); a map that is not
-larger than the window on an axis is one window on that axis, without shift and without padding, and uses the
-offsets it needs from the centre of the bias table; masked logits are -inf instead of -100; the queries, keys
-and values are computed on the map and cut into windows in one copy.
+Differs from the official code in: padding comes before the cyclic shift by default, as in the official *detection* code
+(`shift_before_pad` gives timm's order); a map that is not larger than the window on an axis is one window on that axis,
+without shift and without padding, and uses the offsets it needs from the centre of the bias table; masked logits are -inf
+instead of -100; the queries, keys and values are computed on the map and cut into windows in one copy.
 """
 
 import torch
@@ -27,6 +26,8 @@ class WindowAttention(nn.Module):
         num_heads: h, divides C.
         window_size: Largest side of a window.
         shifted: Whether the windows are moved by half a window.
+        shift_before_pad: Shift first and pad then, as timm does. It differs only where both happen: there tokens of opposite
+            borders meet in one window.
         qkv_bias: Whether queries, keys and values have a bias.
         attn_drop_rate: Dropout of the attention weights.
         proj_drop_rate: Dropout of the output.
@@ -44,6 +45,7 @@ class WindowAttention(nn.Module):
         window_size: int,
         *,
         shifted: bool = False,
+        shift_before_pad: bool = False,
         qkv_bias: bool = True,
         attn_drop_rate: float = 0.0,
         proj_drop_rate: float = 0.0,
@@ -56,6 +58,7 @@ class WindowAttention(nn.Module):
         self.num_heads = num_heads
         self.window_size = window_size
         self.shifted = shifted
+        self.shift_before_pad = shift_before_pad
         self.attn_drop_rate = attn_drop_rate
         self.qkv = Linear(embed_dims, 3 * embed_dims, bias=qkv_bias)
         self.proj = Linear(embed_dims, embed_dims)
@@ -69,20 +72,25 @@ class WindowAttention(nn.Module):
         height, width = x.shape[1:3]
         window = (min(self.window_size, height), min(self.window_size, width))
         pad_bottom, pad_right = -height % window[0], -width % window[1]
+        shift = window_shift((height, width), window) if self.shifted else (0, 0)
+        if any(shift) and self.shift_before_pad:
+            x = x.roll((-shift[0], -shift[1]), (1, 2))
         if pad_bottom or pad_right:
             x = F.pad(x, (0, 0, 0, pad_right, 0, pad_bottom))
-        shift = window_shift((height, width), window) if self.shifted else (0, 0)
+        if any(shift) and not self.shift_before_pad:
+            x = x.roll((-shift[0], -shift[1]), (1, 2))
 
         bias = self.position_bias(window)  # (h, N, N)
         if any(shift):
-            x = x.roll((-shift[0], -shift[1]), (1, 2))
             mask = shift_mask((x.shape[1], x.shape[2]), window, shift, x.device)  # (W, N, N)
             bias = bias.masked_fill(mask[:, None], float('-inf'))  # (W, h, N, N)
         x = self._attend(self.qkv(x), bias, window)
-        if any(shift):
+        if any(shift) and not self.shift_before_pad:
             x = x.roll(shift, (1, 2))
         if pad_bottom or pad_right:
             x = x[:, :height, :width]
+        if any(shift) and self.shift_before_pad:
+            x = x.roll(shift, (1, 2))
         return self.proj_drop(self.proj(x))
 
     def position_bias(self, window: tuple[int, int]) -> Tensor:

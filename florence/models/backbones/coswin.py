@@ -87,6 +87,9 @@ class CoSwin(BaseModule):
             merging is linear.
         window_size: Side of a window in tokens; None takes that of `arch` (7 for 224 px; 12 goes with 384
             px).
+        shift_before_pad: Order of shift and padding on maps that are no multiple of the window; False keeps opposite borders
+            apart, as Swin's detection code does, True is timm's order. None = True for `embed='patch'`, which is compared
+            with timm, False otherwise.
         mlp_ratio: Hidden width of the MLPs over that of the block.
         qkv_bias: Whether queries, keys and values have a bias.
         drop_rate: Dropout after the projections of attention and MLP.
@@ -116,6 +119,7 @@ class CoSwin(BaseModule):
         in_channels: int = 3,
         embed: str = 'conv',
         window_size: int | None = None,
+        shift_before_pad: bool | None = None,
         mlp_ratio: float = 4.0,
         qkv_bias: bool = True,
         drop_rate: float = 0.0,
@@ -153,6 +157,7 @@ class CoSwin(BaseModule):
             mlp_ratio=mlp_ratio,
             drop_rate=drop_rate,
             window_size=self.window_size,
+            shift_before_pad=embed == 'patch' if shift_before_pad is None else shift_before_pad,
             qkv_bias=qkv_bias,
             attn_drop_rate=attn_drop_rate,
         )
