@@ -8,6 +8,7 @@ train_dataloader = dict(dataset=source)
 val_dataloader = dict(dataset=source)
 test_dataloader = val_dataloader
 max_iters = 100
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
 train_cfg = dict(max_iters=max_iters, val_interval=50)
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-2, by_epoch=False, begin=0, end=20),
