@@ -71,7 +71,6 @@ class Peer(nn.Module):
             vision_cfg=dict(image_size=64, patch_size=8, width=144, layers=9, head_width=36),
             text_cfg=dict(context_length=context_length, vocab_size=self.end + 1, width=96, heads=4, layers=2),
         )
-        self.context_length = context_length
 
     def encode_image(self, images):
         return self.clip.encode_image(self.preprocessor({'inputs': images})['inputs'], normalize=True)
@@ -79,7 +78,7 @@ class Peer(nn.Module):
     def encode_text(self, texts):
         ids = self.tokenizer(texts)['input_ids']
         ids = ids.masked_fill(ids == self.tokenizer.eot_id, self.end)
-        full = ids.new_zeros(len(texts), self.context_length)
+        full = ids.new_zeros(len(texts), self.tokenizer.context_length)
         full[:, : ids.shape[1]] = ids
         return self.clip.encode_text(full, normalize=True)
 

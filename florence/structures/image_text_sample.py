@@ -12,7 +12,8 @@ class ImageTextSample(BaseDataElement):
 
     Metainfo:
         sample_id: Name of the sample for messages and duplicates (file path, shard key or index), str.
-        img_shape: `(H, W)` of the network input, pixels.
+        img_shape: `(H, W)` of the network input, pixels; `ori_shape` that of the file.
+        img_path, image_id: Where the image lies, and its id in the data set, where there is one.
 
     Training fields:
         text: Description that is encoded, str; a short one may have been expanded by a template.
@@ -20,7 +21,7 @@ class ImageTextSample(BaseDataElement):
         is_templated: Whether `text` was expanded by a template.
 
     Evaluation fields:
-        captions: Every description of the image (retrieval), tuple of str.
+        captions: Every description of the image (retrieval), tuple of str; `caption_ids` their ids, where there are some.
         classes, templates: Class names, tuple of str, and the name of the prompt-template set (zero-shot).
         gt_label: Class index, int; or `gt_labels`, tuple of int, where an image has several classes.
 

@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from florence.registry import HOOKS
+from florence.tasks.templates import EXPANSION_TEMPLATES
 
 
 def captions_of(dataset) -> Iterator[str]:
@@ -34,8 +35,8 @@ def captions_of(dataset) -> Iterator[str]:
 class TrainTokenizerHook(Hook):
     """Train a tokenizer that has no vocabulary yet; one that came with a checkpoint is left as it is.
 
-    Rank 0 reads the captions and shares the vocabulary, so that all ranks agree. Templates are shown with every caption they
-    can expand left out: their own words are enough.
+    Rank 0 reads the captions and shares the vocabulary, so that all ranks agree. The words of the expansion templates are learned
+    too, each template once.
     """
 
     priority = 'VERY_HIGH'
@@ -48,8 +49,6 @@ class TrainTokenizerHook(Hook):
             return
         state = [None]
         if get_rank() == 0:
-            from florence.tasks.templates import EXPANSION_TEMPLATES
-
             texts = list(captions_of(runner.train_dataloader.dataset))
             tokenizer.train([*texts, *(template.replace('{}', ' ') for template in EXPANSION_TEMPLATES)])
             state = [tokenizer.state()]
