@@ -17,7 +17,9 @@ def parse_args() -> argparse.Namespace:
         help='continue a run: from a checkpoint, or without a value from the latest one of the work dir',
     )  # fmt: skip
     parser.add_argument('--load-from', metavar='CKPT', help='start from the weights of a checkpoint')
-    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument(
+        '--amp', nargs='?', const='', choices=('bfloat16', 'float16'), help='mixed precision, bfloat16 unless told otherwise'
+    )
     add_common_arguments(parser)
     return parser.parse_args()
 
@@ -26,8 +28,8 @@ def main() -> None:
     args = parse_args()
     try:
         cfg = load_config(args.config, args.cfg_options)
-        if args.amp:
-            use_amp(cfg)
+        if args.amp is not None:
+            use_amp(cfg, args.amp or None)
         for checkpoint in (args.load_from, args.resume if args.resume != 'auto' else None):
             if checkpoint and '://' not in checkpoint and not Path(checkpoint).exists():
                 raise FileNotFoundError(f'no checkpoint {checkpoint!r}: check the path.')

@@ -5,7 +5,7 @@ imported, so it costs next to nothing and imports neither torch nor any of those
 library are listed in the file that bears its name.
 """
 
-from florence.compat import mmaction, mmcv, mmengine
+from florence.compat import deepspeed, mmaction, mmcv, mmengine
 from florence.compat.finder import MendingFinder
 
 __all__ = ['install']
@@ -13,4 +13,4 @@ __all__ = ['install']
 
 def install() -> None:
     """Put the mending finder on `sys.meta_path`, once; mend the modules that are already imported."""
-    MendingFinder.install([*mmengine.MENDS, *mmcv.MENDS, *mmaction.MENDS])
+    MendingFinder.install([*mmengine.MENDS, *mmcv.MENDS, *mmaction.MENDS, *deepspeed.MENDS])

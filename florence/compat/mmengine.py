@@ -3,8 +3,11 @@
 * `mmengine.dist.utils` selects a CUDA device in every launcher, so that a gloo job cannot start without CUDA.
 * `mmengine.runner.loops` sleeps two seconds whenever an iteration-based loop starts its data anew "to prevent
   possible deadlock"; the epoch-based loop of the same file starts its data anew without it.
+* `mmengine._strategy.deepspeed`, which every import of `mmengine.runner` runs, imports deepspeed: a second of start-up for
+  those who do not use it. Its strategy does not work with current deepspeed; `florence.DeepSpeedStrategy` takes its place.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,7 +34,19 @@ def _no_sleep(module: Any) -> Iterator[None]:
     module.time = ModuleView(module.time, sleep=lambda seconds: None)
 
 
+@contextmanager
+def _without_deepspeed(module: Any) -> Iterator[None]:
+    loaded = {name: sys.modules[name] for name in ['deepspeed'] if name in sys.modules}
+    sys.modules['deepspeed'] = None  # type: ignore[assignment]  # its import fails, which this module is prepared for
+    try:
+        yield
+    finally:
+        del sys.modules['deepspeed']
+        sys.modules.update(loaded)
+
+
 MENDS = (
     Mend('mmengine.dist.utils', around=_cuda_device_only_with_cuda),
     Mend('mmengine.runner.loops', around=_no_sleep),
+    Mend('mmengine._strategy.deepspeed', around=_without_deepspeed),
 )

@@ -1,5 +1,4 @@
-"""Order and reading of tar shards in the WebDataset layout: which shards a worker reads, and their members as
-samples.
+"""Which tar shards in the WebDataset layout a worker reads, and their members as samples.
 
 Shards are drawn with a generator seeded by (seed, epoch), the same on every rank, then dealt to ranks and
 workers, so that in one epoch every sample is read exactly once over all workers. Reading and grouping of tar
@@ -8,10 +7,28 @@ members is the `webdataset` library's.
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 STREAM_PREFIX = 'pipe:'
 END_MARK_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class StreamShare:
+    """One of the logical streams that all ranks and loader workers read side by side.
+
+    Attributes:
+        rank, world_size: This process and the number of processes.
+        stream, num_streams: Logical stream and their number in this process; one per loader worker.
+        augmentation_seed: Seeds the generators before each sample is processed; None = they are left alone.
+    """
+
+    rank: int
+    world_size: int
+    stream: int
+    num_streams: int
+    augmentation_seed: int | None = None
 
 
 def expand_shards(shards: str | Sequence[str]) -> list[str]:
@@ -42,29 +59,19 @@ def _is_local(path: str) -> bool:
     return '://' not in path and not path.startswith(STREAM_PREFIX)
 
 
-def deal_shards(
-    shards: Sequence[str],
-    *,
-    seed: int | None,
-    epoch: int,
-    rank: int,
-    world_size: int,
-    worker: int,
-    num_workers: int,
-) -> list[str]:
-    """Shards of one worker in one epoch, in reading order.
+def deal_shards(shards: Sequence[str], share: StreamShare, *, seed: int | None, epoch: int) -> list[str]:
+    """Shards of one logical stream in one epoch, in reading order.
 
     Args:
         shards: All shards, in the same order on every rank.
+        share: The logical stream.
         seed: Start of the random order; None = as listed.
         epoch: Passes made before this one.
-        rank, world_size: This process and the number of processes.
-        worker, num_workers: This loader worker and their number in this process.
     """
     order = list(shards)
     if seed is not None:
         random.Random(f'{seed}/{epoch}').shuffle(order)
-    return order[rank::world_size][worker::num_workers]
+    return order[share.rank :: share.world_size][share.stream :: share.num_streams]
 
 
 def read_shard(path: str, on_error: Callable[[Exception], bool]) -> Iterator[dict]:
@@ -94,26 +101,3 @@ def _has_end_mark(path: str) -> bool:
         file.seek(max(0, Path(path).stat().st_size - END_MARK_BYTES))
         tail = file.read()
     return len(tail) == END_MARK_BYTES and not any(tail)
-
-
-def shuffle_buffer(samples: Iterator[dict], size: int, rng: random.Random) -> Iterator[dict]:
-    """The same samples in random order, no one more than about `size` places early.
-
-    Args:
-        samples: A stream.
-        size: Samples held in memory; 0 = keep the order.
-        rng: Source of the order.
-    """
-    buffer: list[dict] = []
-    for sample in samples:
-        buffer.append(sample)
-        if len(buffer) > size:
-            yield _take_random(buffer, rng)
-    while buffer:
-        yield _take_random(buffer, rng)
-
-
-def _take_random(buffer: list[dict], rng: random.Random) -> dict:
-    position = rng.randrange(len(buffer))
-    buffer[position], buffer[-1] = buffer[-1], buffer[position]
-    return buffer.pop()

@@ -47,6 +47,10 @@ def _packaged_config(path: str) -> Config:
     return cfg
 
 
+# Entries that the runner understands and that a config need not have.
+OPTIONAL_ENTRIES = ('activation_checkpointing', 'auto_scale_lr', 'compile', 'custom_hooks', 'strategy')
+
+
 def check_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
     """Check that every override meets something in the config.
 
@@ -70,6 +74,8 @@ def check_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
                 node = node[int(part)]
             elif isinstance(node, Mapping) and part in node:
                 node = node[part]
+            elif depth == 0 and part in OPTIONAL_ENTRIES:
+                break
             elif isinstance(node, Mapping):
                 if depth == len(parts) - 1 and depth > 0 and 'type' in node:
                     break

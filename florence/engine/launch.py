@@ -7,7 +7,9 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.runner import FlexibleRunner, Runner
+
+from florence.engine.runner import StrategyRunner
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
@@ -28,35 +30,33 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare_distributed(cfg: Config, launcher: str) -> None:
-    """Set what depends on the launcher and on the hardware.
-
-    Without an accelerator ranks talk through gloo, and the model wrapper must not be given a device.
-    """
+    """Note the launcher; without an accelerator ranks talk through gloo."""
     cfg.launcher = launcher
     if launcher == 'none':
         return
     os.environ.setdefault('LOCAL_RANK', '0')
     if not torch.accelerator.is_available():
         cfg.setdefault('env_cfg', {}).setdefault('dist_cfg', {})['backend'] = 'gloo'
-        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', broadcast_buffers=False))
-        cfg.model_wrapper_cfg.setdefault('device_ids', None)
 
 
-def use_amp(cfg: Config) -> None:
-    """Turn the optimizer wrapper into its mixed-precision form.
+def use_amp(cfg: Config, dtype: str | None = None) -> None:
+    """Turn the optimizer wrapper into its mixed-precision form, which every strategy and device understands.
+
+    Args:
+        cfg: Config of a training; changed in place.
+        dtype: 'bfloat16' or 'float16'; None: what the config says, else bfloat16.
 
     Raises:
-        ValueError: If the wrapper has no such form, or there is no accelerator.
+        ValueError: If the wrapper has no such form.
     """
-    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    wrapper = str(cfg.optim_wrapper.get('type', 'OptimWrapper')).rpartition('.')[2]
     if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ValueError(f'--amp replaces optim_wrapper.type OptimWrapper by AmpOptimWrapper, this config has {wrapper!r}.')
-    if not torch.accelerator.is_available():
-        raise ValueError('--amp needs an accelerator and none was found: train in full precision, without --amp.')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('dtype', 'bfloat16')
+    cfg.optim_wrapper.type = 'florence.AmpOptimWrapper'
+    if dtype is not None or 'dtype' not in cfg.optim_wrapper:
+        cfg.optim_wrapper.dtype = dtype or 'bfloat16'
 
 
-def build_runner(cfg: Config) -> Runner:
-    """The runner a config asks for: mmengine's `Runner`, or the class named by `runner_type`."""
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+def build_runner(cfg: Config) -> FlexibleRunner | Runner:
+    """The runner of a config: ours, or the class that `runner_type` names."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else StrategyRunner.from_cfg(cfg)

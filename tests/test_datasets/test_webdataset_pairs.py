@@ -1,66 +1,28 @@
 """Streams: every sample exactly once per pass over all workers and ranks, repeatable order, faults."""
 
 import collections
-import io
-import json
-import random
 import re
-import tarfile
+from functools import partial
+from itertools import islice
 
-import numpy as np
 import pytest
+import tar_shards
 import torch
 from mmengine.runner import Runner
-from PIL import Image
+from tar_shards import PER_SHARD, all_keys, keys_of
 
 from florence.datasets import TooManyBadSamples, WebDatasetPairs, webdataset_pairs
-from florence.datasets.shard_stream import deal_shards, expand_shards, shuffle_buffer
+from florence.datasets.shard_stream import StreamShare, deal_shards, expand_shards
 from florence.tasks.text_hash import text_label
-
-PER_SHARD = 6
-
-
-def jpg_bytes(level: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.full((8, 8, 3), level, np.uint8)).save(buffer, 'JPEG')
-    return buffer.getvalue()
-
-
-def write_shard(path, members: dict[str, bytes]) -> None:
-    with tarfile.open(path, 'w') as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
 
 
 @pytest.fixture
 def write_shards(tmp_path):
-    """Write shards of six samples; `replace` changes members by name, None removes one."""
-
-    def write(count: int, replace: dict[str, bytes | None] | None = None) -> str:
-        for shard in range(count):
-            members = {}
-            for number in range(PER_SHARD):
-                key = f'{shard:02d}_{number:02d}'
-                members |= {f'{key}.jpg': jpg_bytes(number), f'{key}.txt': f'picture {key}'.encode()}
-                members[f'{key}.json'] = json.dumps({'text': [f'first of {key}', f'second of {key}']}).encode()
-            members = {name: (replace or {}).get(name, data) for name, data in members.items()}
-            write_shard(
-                tmp_path / f'{shard:02d}.tar',
-                {name: data for name, data in members.items() if data is not None},
-            )
-        return str(tmp_path / f'{{00..{count - 1:02d}}}.tar')
-
-    return write
+    return partial(tar_shards.write_shards, tmp_path)
 
 
-def keys_of(samples) -> list[str]:
-    return [sample['data_samples'].sample_id.rsplit('/', 1)[1] for sample in samples]
-
-
-def all_keys(count: int) -> list[str]:
-    return [f'{shard:02d}_{number:02d}' for shard in range(count) for number in range(PER_SHARD)]
+def one_pass(*args, **options) -> WebDatasetPairs:
+    return WebDatasetPairs(*args, repeat=False, **options)
 
 
 def read(loader) -> list[str]:
@@ -76,6 +38,7 @@ def test_every_sample_exactly_once_per_pass_through_mmengines_loader(write_shard
                 shards=write_shards(5),
                 pipeline=train_pipeline,
                 shuffle_size=8,
+                repeat=False,
             ),
             sampler=None,
             batch_size=4,
@@ -95,26 +58,46 @@ def test_order_is_decided_by_seed_and_pass(write_shards, train_pipeline):
     shards = write_shards(4)
 
     def order(seed: int | None, epoch: int = 0) -> list[str]:
-        dataset = WebDatasetPairs(shards, pipeline=train_pipeline, seed=seed)
+        dataset = one_pass(shards, pipeline=train_pipeline, seed=seed)
         dataset.set_epoch(epoch)
         return keys_of(dataset)
 
     assert order(1) == order(1) != order(2)
     assert order(None) == all_keys(4)
-    stream = WebDatasetPairs(shards, pipeline=train_pipeline, seed=1)
+    stream = one_pass(shards, pipeline=train_pipeline, seed=1)
     assert [keys_of(stream), keys_of(stream)] == [order(1, 0), order(1, 1)]
     assert order(1, 0) != order(1, 1)
+
+
+def test_endless_stream_goes_on_pass_after_pass(write_shards, train_pipeline):
+    stream = WebDatasetPairs(write_shards(3), pipeline=train_pipeline, shuffle_size=4)
+    found = keys_of(islice(stream, 54))
+    passes = [found[:18], found[18:36], found[36:]]
+    assert [sorted(order) for order in passes] == [all_keys(3)] * 3 and passes[0] != passes[1] != passes[2]
+    assert keys_of(islice(stream, 18)) == passes[0], 'a new iteration begins anew'
+
+
+def test_endless_stream_needs_a_shard_for_each_worker(write_shards, train_pipeline):
+    stream = WebDatasetPairs(write_shards(5), pipeline=train_pipeline)
+    with pytest.raises(ValueError, match='5 shards cannot feed 2 ranks with 3 loader workers each'):
+        next(stream.read(StreamShare(0, 2, 0, 3), stream.new_position()))
+
+
+def test_endless_stream_without_usable_sample_ends_in_an_error(write_shards, train_pipeline):
+    stream = WebDatasetPairs(write_shards(2), pipeline=train_pipeline, drop_short_texts=2)
+    with pytest.raises(ValueError, match='no usable sample in a whole pass'):
+        next(iter(stream))
 
 
 def test_ranks_share_the_set(write_shards, train_pipeline, monkeypatch):
     shards, found = write_shards(5), []
     for rank in range(2):
         monkeypatch.setattr(webdataset_pairs, 'get_dist_info', lambda rank=rank: (rank, 2))
-        found.append(keys_of(WebDatasetPairs(shards, pipeline=train_pipeline)))
+        found.append(keys_of(one_pass(shards, pipeline=train_pipeline)))
     assert sorted(found[0] + found[1]) == all_keys(5)
     monkeypatch.setattr(webdataset_pairs, 'get_dist_info', lambda: (0, 6))
     with pytest.raises(ValueError, match='5 shards cannot feed 6 ranks'):
-        next(iter(WebDatasetPairs(shards, pipeline=train_pipeline)))
+        next(iter(one_pass(shards, pipeline=train_pipeline)))
 
 
 def test_dealing_is_a_partition_for_any_number_of_ranks_and_workers():
@@ -124,28 +107,13 @@ def test_dealing_is_a_partition_for_any_number_of_ranks_and_workers():
             shard
             for rank in range(world_size)
             for worker in range(num_workers)
-            for shard in deal_shards(
-                shards,
-                seed=3,
-                epoch=2,
-                rank=rank,
-                world_size=world_size,
-                worker=worker,
-                num_workers=num_workers,
-            )
+            for shard in deal_shards(shards, StreamShare(rank, world_size, worker, num_workers), seed=3, epoch=2)
         ]
         assert sorted(dealt) == sorted(shards)
 
 
-def test_shuffle_buffer_mixes_and_loses_nothing():
-    found = list(shuffle_buffer(iter(range(1000)), 100, random.Random(0)))
-    assert sorted(found) == list(range(1000)) and found != list(range(1000))
-    assert all(value <= place + 100 for place, value in enumerate(found))
-    assert list(shuffle_buffer(iter(range(10)), 0, random.Random(0))) == list(range(10))
-
-
 def test_sample_holds_text_label_and_pixels(write_shards, train_pipeline):
-    sample = next(iter(WebDatasetPairs(write_shards(1), pipeline=train_pipeline, seed=None)))
+    sample = next(iter(one_pass(write_shards(1), pipeline=train_pipeline, seed=None)))
     assert sample['inputs'].shape == (3, 8, 8) and sample['inputs'].dtype == torch.uint8
     assert sample['data_samples'].text == 'picture 00_00'
     assert sample['data_samples'].label == text_label('picture 00_00')
@@ -153,21 +121,21 @@ def test_sample_holds_text_label_and_pixels(write_shards, train_pipeline):
 
 
 def test_several_captions_from_json(write_shards, train_pipeline):
-    stream = WebDatasetPairs(write_shards(2), pipeline=train_pipeline, text_from='json', seed=None)
+    stream = one_pass(write_shards(2), pipeline=train_pipeline, text_from='json', seed=None)
     texts = collections.Counter(sample['data_samples'].text.split()[0] for _ in range(10) for sample in stream)
     assert texts['first'] + texts['second'] == 120 and min(texts.values()) > 30
 
 
 def test_captions_without_decoding(write_shards):
-    stream = WebDatasetPairs(write_shards(2, {'00_01.jpg': b'broken'}))
+    stream = one_pass(write_shards(2, {'00_01.jpg': b'broken'}))
     assert list(stream.captions()) == [f'picture {key}' for key in all_keys(2)]
 
 
 def test_short_texts_are_left_out_and_counted(write_shards, train_pipeline, log_lines):
     shards = write_shards(2, {'00_01.txt': b'red dog', '01_03.txt': b'dog'})
-    stream = WebDatasetPairs(shards, pipeline=train_pipeline, seed=None, drop_short_texts=2)
+    stream = one_pass(shards, pipeline=train_pipeline, seed=None, drop_short_texts=2)
     assert len(keys_of(stream)) == 0, 'every text here has two words'
-    stream = WebDatasetPairs(shards, pipeline=train_pipeline, seed=None, drop_short_texts=1)
+    stream = one_pass(shards, pipeline=train_pipeline, seed=None, drop_short_texts=1)
     assert keys_of(stream) == [key for key in all_keys(2) if key != '01_03']
     assert 'left out 1 samples' in log_lines[-1]
     assert '01_03' not in ' '.join(stream.captions())
@@ -178,14 +146,14 @@ FAULTS = {'00_01.jpg': b'broken', '00_03.txt': b' ', '01_02.jpg': None, '01_04.t
 
 @pytest.mark.parametrize('num_workers', [0, 2])
 def test_bad_samples_are_skipped_named_and_counted(write_shards, train_pipeline, num_workers):
-    stream = WebDatasetPairs(write_shards(2, FAULTS), pipeline=train_pipeline, max_bad_share=0.5)
+    stream = one_pass(write_shards(2, FAULTS), pipeline=train_pipeline, max_bad_share=0.5)
     loader = torch.utils.data.DataLoader(stream, batch_size=None, num_workers=num_workers)
     assert sorted(keys_of(loader)) == sorted(set(all_keys(2)) - {name.split('.')[0] for name in FAULTS})
     assert (stream.guard.num_bad, stream.guard.num_reads) == (4, 12)
 
 
 def test_reasons_name_the_sample(write_shards, train_pipeline, log_lines):
-    list(WebDatasetPairs(write_shards(2, FAULTS), pipeline=train_pipeline, max_bad_share=0.5, seed=None))
+    list(one_pass(write_shards(2, FAULTS), pipeline=train_pipeline, max_bad_share=0.5, seed=None))
     named = '\n'.join(line for line in log_lines if line.startswith('Bad sample'))
     for expected in (
         'cannot decode image .*00_01', '00_03 has an empty caption', 
@@ -198,8 +166,8 @@ def test_reasons_name_the_sample(write_shards, train_pipeline, log_lines):
 def test_too_many_bad_samples_stop_the_run(write_shards, train_pipeline):
     shards = write_shards(2, FAULTS)
     with pytest.raises(TooManyBadSamples, match='4 of 12'):
-        list(WebDatasetPairs(shards, pipeline=train_pipeline))
-    stream = WebDatasetPairs(shards, pipeline=train_pipeline, min_samples_before_stop=2, max_bad_share=0.3, seed=None)
+        list(one_pass(shards, pipeline=train_pipeline))
+    stream = one_pass(shards, pipeline=train_pipeline, min_samples_before_stop=2, max_bad_share=0.3, seed=None)
     with pytest.raises(TooManyBadSamples, match='1 of 2'):
         list(stream)
 
@@ -209,7 +177,7 @@ def test_truncated_shard_loses_only_its_own_samples(write_shards, train_pipeline
     shards = write_shards(3)
     data = (tmp_path / '01.tar').read_bytes()
     (tmp_path / '01.tar').write_bytes(data[: int(keep * len(data))])
-    found = keys_of(WebDatasetPairs(shards, pipeline=train_pipeline, max_bad_share=0.5, seed=None))
+    found = keys_of(one_pass(shards, pipeline=train_pipeline, max_bad_share=0.5, seed=None))
     assert [key for key in found if not key.startswith('01')] == [key for key in all_keys(3) if not key.startswith('01')]
     from_broken = [key for key in found if key.startswith('01')]
     assert from_broken == all_keys(3)[PER_SHARD : PER_SHARD + len(from_broken)] and 0 < len(from_broken) < PER_SHARD
@@ -220,14 +188,16 @@ def test_broken_shard_can_stop_the_run(write_shards, train_pipeline, tmp_path):
     shards = write_shards(2)
     (tmp_path / '00.tar').write_bytes(b'this is no tar file' * 100)
     with pytest.raises(TooManyBadSamples):
-        list(WebDatasetPairs(shards, pipeline=train_pipeline, min_samples_before_stop=1, seed=None))
+        list(one_pass(shards, pipeline=train_pipeline, min_samples_before_stop=1, seed=None))
 
 
 def test_length_only_where_the_number_of_samples_is_known(write_shards):
     shards = write_shards(1)
     with pytest.raises(TypeError, match='num_samples'):
-        len(WebDatasetPairs(shards))
-    assert len(WebDatasetPairs(shards, num_samples=6)) == 6
+        len(one_pass(shards))
+    assert len(one_pass(shards, num_samples=6)) == 6
+    with pytest.raises(ValueError, match='repeat=False beside num_samples'):
+        WebDatasetPairs(shards, num_samples=6)
 
 
 def test_shard_lists(write_shards, tmp_path):
@@ -245,4 +215,4 @@ def test_shard_lists(write_shards, tmp_path):
 
 def test_unknown_text_source_is_refused(write_shards):
     with pytest.raises(ValueError, match='text_from'):
-        WebDatasetPairs(write_shards(1), text_from='csv')
+        one_pass(write_shards(1), text_from='csv')

@@ -1,5 +1,6 @@
 """Loops for mmengine's runner."""
 
 from florence.engine.loops.multi_dataset import MultiDatasetTestLoop, MultiDatasetValLoop
+from florence.engine.loops.resumable import EpochTrainLoop, IterTrainLoop
 
-__all__ = ['MultiDatasetTestLoop', 'MultiDatasetValLoop']
+__all__ = ['EpochTrainLoop', 'IterTrainLoop', 'MultiDatasetTestLoop', 'MultiDatasetValLoop']

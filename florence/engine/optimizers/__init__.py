@@ -1,5 +1,6 @@
 """Parameter groups and optimizer wrappers."""
 
 from florence.engine.optimizers.grouped import GroupedOptimWrapperConstructor
+from florence.engine.optimizers.mixed_precision import AmpOptimWrapper
 
-__all__ = ['GroupedOptimWrapperConstructor']
+__all__ = ['AmpOptimWrapper', 'GroupedOptimWrapperConstructor']

@@ -2,7 +2,8 @@
 
 The image feature is the global average of the last map, the text feature the end token; both are projected without bias and
 normalised in fp32. Identical texts of a batch are encoded once. Each tower is any registered module: a backbone that maps
-images to a tuple of feature maps, an encoder that maps token ids to one feature.
+images to a tuple of feature maps, an encoder that maps token ids to one feature. The loss is computed in two parts, `encode`
+and `loss_from`, so that `florence.engine.gradient_cache` can come between them.
 """
 
 import math
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModel
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from florence.layers import Linear
 from florence.models.data_preprocessors import ImageTextPreprocessor
@@ -82,23 +84,25 @@ class TwoTower(BaseModel):
         return super().load_state_dict(*args, **kwargs)
 
     def forward(self, inputs: Tensor, data_samples: list[ImageTextSample] | None = None, mode: str = 'tensor'):
-        """Dispatch to `loss`, `predict` or `encode_image`.
+        """Dispatch to `loss`, `encode`, `predict` or `encode_image`.
 
         Args:
             inputs: Normalised images, `(B, 3, H, W)`.
             data_samples: One sample an image; not needed for mode 'tensor'.
-            mode: 'loss', 'predict' or 'tensor'.
+            mode: 'loss', 'encode', 'predict' or 'tensor'.
 
         Raises:
             ValueError: If the mode is unknown.
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples)
+        if mode == 'encode':
+            return self.encode(inputs, data_samples)
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         if mode == 'tensor':
             return self.encode_image(inputs)
-        raise ValueError(f"TwoTower: mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
+        raise ValueError(f"TwoTower: mode must be 'loss', 'encode', 'predict' or 'tensor', got {mode!r}.")
 
     def encode_image(self, inputs: Tensor) -> Tensor:
         """L2-normalised image embeddings, `(B, D)` fp32.
@@ -125,8 +129,15 @@ class TwoTower(BaseModel):
         position = {text: index for index, text in enumerate(distinct)}
         return embeds.index_select(0, torch.tensor([position[text] for text in texts], device=device))
 
-    def loss(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> dict[str, Tensor]:
-        """UniCL loss of a batch, and the temperature for the log.
+    def encode(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> tuple[Tensor, Tensor, Tensor]:
+        """All that the loss takes from the parameters.
+
+        Args:
+            inputs: Normalised images, `(N, 3, H, W)`.
+            data_samples: One sample an image, with its `text`.
+
+        Returns:
+            L2-normalised image and text embeddings, `(N, D)` each, and the multiplier of the cosine, a scalar; fp32 or more.
 
         Raises:
             ValueError: If a sample has no text.
@@ -134,14 +145,22 @@ class TwoTower(BaseModel):
         missing = [sample.get('sample_id') for sample in data_samples if not sample.get('text')]
         if missing:
             raise ValueError(f'{len(missing)} training samples have no text, e.g. {missing[0]!r}: check the pipeline.')
-        with torch.no_grad():
-            self.logit_scale.clamp_(0, self.max_log_scale)
-        labels = torch.tensor([sample.label for sample in data_samples], dtype=torch.int64, device=inputs.device)
-        scale = self.logit_scale.float().exp()
-        loss = self.loss_module(
-            self.encode_image(inputs), self.encode_text([sample.text for sample in data_samples]), labels, scale
-        )
-        return {'loss_unicl': loss, 'logit_scale': scale.detach()}
+        return self.encode_image(inputs), self.encode_text([sample.text for sample in data_samples]), self.multiplier()
+
+    def loss_from(self, encoded: tuple[Tensor, Tensor, Tensor], data_samples: list[ImageTextSample]) -> dict[str, Tensor]:
+        """UniCL loss of what `encode` returned, and the multiplier for the log; touches no parameter.
+
+        Args:
+            encoded: Image embeddings `(N, D)`, text embeddings `(N, D)`, multiplier.
+            data_samples: The N samples, with their `label`.
+        """
+        image_embeds, text_embeds, scale = encoded
+        labels = torch.tensor([sample.label for sample in data_samples], dtype=torch.int64, device=image_embeds.device)
+        return {'loss_unicl': self.loss_module(image_embeds, text_embeds, labels, scale), 'logit_scale': scale.detach()}
+
+    def loss(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> dict[str, Tensor]:
+        """`loss_from` of `encode`."""
+        return self.loss_from(self.encode(inputs, data_samples), data_samples)
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> list[ImageTextSample]:
@@ -170,7 +189,32 @@ class TwoTower(BaseModel):
 
     def _class_scores(self, image_embeds: Tensor, sample: ImageTextSample) -> Tensor:
         classifier = self.class_embeddings(sample.classes, sample.get('templates', DEFAULT_TEMPLATES))
-        return self.logit_scale.float().exp() * (classifier @ image_embeds)
+        return self.multiplier() * (classifier @ image_embeds)
+
+    def multiplier(self) -> Tensor:
+        """Inverse temperature within its bounds, a scalar, fp32 (fp64 stays fp64)."""
+        return _BoundedExp.apply(_at_least_fp32(self.logit_scale), self.max_log_scale)
+
+
+class _BoundedExp(torch.autograd.Function):
+    """`exp` of a scalar kept in [0, upper]; the gradient is zero only where a step of descent would lead farther out.
+
+    The parameter itself is never clamped: sharded optimizers (ZeRO) overwrite it with their own copy. At a bound every rank
+    judges by its own gradient, so that there the mean over ranks may differ from the gradient of the whole.
+    """
+
+    @staticmethod
+    def forward(ctx, log_scale: Tensor, upper: float) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(log_scale)
+        ctx.upper = upper
+        return log_scale.clamp(0, upper).exp()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        (log_scale,) = ctx.saved_tensors
+        outward = ((log_scale >= ctx.upper) & (grad < 0)) | ((log_scale <= 0) & (grad > 0))
+        return (grad * log_scale.clamp(0, ctx.upper).exp()).masked_fill(outward, 0), None
 
 
 def _built(module: dict | nn.Module | None, default: type[nn.Module] | None = None) -> nn.Module:
@@ -181,6 +225,10 @@ def _built(module: dict | nn.Module | None, default: type[nn.Module] | None = No
     return MODELS.build(module) if isinstance(module, dict) else module
 
 
+def _at_least_fp32(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
 def _normalize(embeds: Tensor) -> Tensor:
     """L2-normalise in fp32 (fp64 stays fp64): half precision loses the small differences that the loss lives from."""
-    return F.normalize(embeds.to(torch.promote_types(embeds.dtype, torch.float32)), dim=-1, eps=1e-8)
+    return F.normalize(_at_least_fp32(embeds), dim=-1, eps=1e-8)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from florence.models.two_tower import TwoTower
 from florence.models.two_tower.class_embeddings import build_class_embeddings
+from florence.models.two_tower.two_tower import _BoundedExp
 from florence.structures import ImageTextSample
 from florence.tasks.text_hash import text_label
 
@@ -122,6 +123,49 @@ def test_temperature_is_clamped_before_use():
         model.logit_scale.fill_(-1.0)
     assert model(**model.data_preprocessor(batch()), mode='loss')['logit_scale'].item() == pytest.approx(1.0)
     assert model.max_log_scale == math.log(50.0)
+    with torch.no_grad():
+        model.logit_scale.fill_(9.0)
+    data = batch(CAPTIONS[:1])
+    data['data_samples'][0].classes = ('red seven',)
+    (item,) = model.eval()(**model.data_preprocessor(data), mode='predict')
+    cosine = model.class_embeddings(('red seven',), 'simple') @ item.image_embeds
+    torch.testing.assert_close(item.pred_scores, 50.0 * cosine)
+
+
+@pytest.mark.parametrize(
+    'log_scale, gradient, passed',
+    [
+        (1.0, -2.0, -2.0),
+        (9.0, -2.0, 0.0),
+        (9.0, 2.0, 2.0),
+        (-1.0, 2.0, 0.0),
+        (-1.0, -2.0, -2.0),
+    ],
+)
+def test_gradient_of_the_temperature_stops_at_its_bounds(log_scale, gradient, passed):
+    model = build(logit_scale_max=50.0)
+    with torch.no_grad():
+        model.logit_scale.fill_(log_scale)
+    scale = model.multiplier()
+    assert scale.item() == pytest.approx(min(max(math.exp(log_scale), 1.0), 50.0))
+    scale.backward(torch.tensor(gradient))
+    assert model.logit_scale.grad.item() == pytest.approx(passed * scale.item())
+    assert model.logit_scale.item() == log_scale, 'the parameter itself stays as it is'
+
+
+def test_gradient_of_the_temperature_within_its_bounds():
+    log_scale = torch.tensor(1.3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: _BoundedExp.apply(x, 4.0), log_scale)
+
+
+def test_loss_is_made_of_two_parts():
+    model = build().eval()
+    data = model.data_preprocessor(batch(), training=True)
+    encoded = model(**data, mode='encode')
+    image_embeds, text_embeds, scale = encoded
+    assert image_embeds.shape == text_embeds.shape == (3, 12)
+    torch.testing.assert_close(scale, model.logit_scale.exp())
+    assert torch.equal(model.loss_from(encoded, data['data_samples'])['loss_unicl'], model(**data, mode='loss')['loss_unicl'])
 
 
 def test_checkpoint_carries_the_vocabulary(tmp_path):
@@ -138,6 +182,8 @@ def test_mistakes_are_named():
     data['data_samples'][1] = ImageTextSample(metainfo=dict(sample_id='broken.jpg'))
     with pytest.raises(ValueError, match='broken.jpg'):
         model(**model.data_preprocessor(data), mode='loss')
+    with pytest.raises(ValueError, match='broken.jpg'):
+        model(**model.data_preprocessor(data), mode='encode')
     with pytest.raises(ValueError, match='mode'):
         model(torch.zeros(1, 3, 32, 32), mode='train')
     with pytest.raises(ValueError, match='one size'):

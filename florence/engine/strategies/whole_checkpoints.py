@@ -1,0 +1,89 @@
+"""Checkpoints of the strategies whose ranks all hold the whole model: one file, written atomically."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import mmengine
+from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner.checkpoint import weights_to_cpu
+
+from florence.engine.checkpoint_files import save_checkpoint_file
+from florence.engine.strategies.read_checkpoint import read_checkpoint, require_states
+
+
+def run_facts(strategy: Any) -> dict[str, Any]:
+    """Entries of a checkpoint's `meta` that the strategy knows."""
+    return {
+        'seed': strategy.seed,
+        'time': time.strftime('%Y%m%d_%H%M%S', time.localtime()),
+        'mmengine': mmengine.__version__,
+        'strategy': type(strategy).__name__,
+        'world_size': strategy.world_size,
+    }
+
+
+class WholeCheckpoints:
+    """Mixin of the single-process and data-parallel strategies."""
+
+    def model_state_dict(self) -> dict:
+        """Weights on the CPU, under the names that they have without any wrapper."""
+        model = self.model  # type: ignore[attr-defined]
+        return weights_to_cpu((model.module if is_model_wrapper(model) else model).state_dict())
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        *,
+        map_location: Any = 'cpu',
+        strict: bool = False,
+        revise_keys: list = [(r'^module.', '')],  # noqa: B006  (mmengine's signature; never changed)
+        callback: Callable | None = None,
+    ) -> dict:
+        """Load weights from a checkpoint of any strategy.
+
+        Raises:
+            ValueError: If the file is no checkpoint, with what is wrong.
+        """
+        checkpoint = read_checkpoint(filename)
+        self.logger.info(f'Load checkpoint from {filename}')  # type: ignore[attr-defined]
+        if callback is not None:
+            callback(checkpoint)
+        self.load_model_state_dict(checkpoint.pop('state_dict'), strict=strict, revise_keys=revise_keys)  # type: ignore[attr-defined]
+        return checkpoint
+
+    def resume(self, filename: str, **kwargs) -> dict:
+        """Take up a run: model, optimizer and schedules.
+
+        Raises:
+            ValueError: If the checkpoint holds no optimizer state of a strategy like this one.
+        """
+        try:
+            return super().resume(filename, **kwargs)  # type: ignore[misc]
+        except KeyError:
+            require_states(read_checkpoint(filename), ['optimizer'], filename)
+            raise
+
+    def save_checkpoint(
+        self,
+        filename: str,
+        *,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        extra_ckpt: dict | None = None,
+        callback: Callable | None = None,
+    ) -> None:
+        """Write a checkpoint, atomically; called on every rank, written by the first."""
+        if not is_main_process():
+            return
+        extra_ckpt = extra_ckpt or {}
+        checkpoint: dict[str, Any] = {'state_dict': self.model_state_dict(), **extra_ckpt}
+        checkpoint['meta'] = {**extra_ckpt.get('meta', {}), **run_facts(self)}
+        if save_optimizer and hasattr(self, 'optim_wrapper'):
+            checkpoint['optimizer'] = self.optim_state_dict()  # type: ignore[attr-defined]
+        if save_param_scheduler and hasattr(self, 'param_schedulers'):
+            checkpoint['param_schedulers'] = self.scheduler_state_dict()  # type: ignore[attr-defined]
+        if callback is not None:
+            callback(checkpoint)
+        save_checkpoint_file(checkpoint, filename)
