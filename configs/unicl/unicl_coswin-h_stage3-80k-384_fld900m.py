@@ -1,7 +1,9 @@
-# Florence's last phase (arXiv 2111.11432, section 2.2): 80,000 iterations at 384 px, windows of 12. Starts from stage 2; the
-# position bias tables are resized when its checkpoint is loaded.
-#   bash tools/dist_train.sh configs/unicl/unicl_coswin-h_stage3-80k-384_fld900m.py 8 --load-from STAGE2.pth
+# Florence's last phase (arXiv 2111.11432, section 2.2): 80,000 iterations at 384 px, windows of 12. Starts from the latest
+# checkpoint of stage 2, whose position bias tables are resized; --load-from names another.
+#   bash tools/dist_train.sh configs/unicl/unicl_coswin-h_stage3-80k-384_fld900m.py 8   (on each of 64 machines of 8 GPUs)
+# All three phases one after another: tools/train_phases.sh.
 _base_ = './unicl_coswin-h_stage2-180k_fld900m.py'
+load_from = 'work_dirs/unicl_coswin-h_stage2-180k_fld900m'
 image_size = 384
 max_iters = 80_000
 train_cfg = dict(max_iters=max_iters)

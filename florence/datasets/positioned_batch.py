@@ -44,8 +44,10 @@ class PositionedCollate:
         self.collate = collate
 
     def __call__(self, pairs: Sequence[tuple[Any, Any]]) -> PositionedBatch:
-        """Args:
-        pairs: Place of the batch, the same in all pairs, and sample.
+        """One batch.
+
+        Args:
+            pairs: Place of the batch, the same in all pairs, and sample.
         """
         return with_position(self.collate([sample for _, sample in pairs]), pairs[0][0])
 

@@ -58,7 +58,8 @@ class ShardSequence:
         Raises:
             ValueError: If a shard holds fewer samples than it did.
         """
-        found, first = {}, 0
+        found: dict[int, Any] = {}
+        first = 0
         for shard, size in zip(self.shards, self.sizes):
             here = wanted[(wanted >= first) & (wanted < first + size)]
             if len(here):

@@ -17,7 +17,7 @@ model = dict(
     tokenizer=dict(type='TrainedBPE', vocab_size=300, context_length=24),
     embed_dims=32,
 )
-custom_hooks = [dict(type='TrainTokenizerHook')]
+custom_hooks = [dict(type='TrainTokenizerHook'), dict(type='EMAHook', momentum=0.1)]
 train_dataloader = dict(
     batch_size=32,
     num_workers=0,

@@ -1,6 +1,8 @@
 """Sets with an index: the batches after a resume are those of the run that was not interrupted, bit for bit."""
 
+import copy
 import json
+import pickle
 
 import mmengine.dataset.sampler
 import pytest
@@ -185,6 +187,14 @@ def test_hooks_see_the_data_set_within():
     loader.dataset.length = 7
     assert len(loader.dataset.wrapped) == 7
     assert loader.batch_sampler.sampler.seed == 3
+
+
+def test_wrapped_sets_can_be_copied_and_sent_to_spawned_workers():
+    dataset = noisy_loader('shuffled').dataset
+    for twin in (pickle.loads(pickle.dumps(dataset)), copy.deepcopy(dataset)):
+        assert twin is not dataset and twin.metainfo == dataset.metainfo
+        ours, its = dataset.__getitems__([(0, 4, 2)]), twin.__getitems__([(0, 4, 2)])
+        assert ours[0][0] == its[0][0] == (0, 0) and torch.equal(ours[0][1]['inputs'], its[0][1]['inputs'])
 
 
 def test_a_look_at_the_first_batch_costs_nothing():

@@ -1,4 +1,5 @@
 # Web image-text pairs in webdataset shards at 224 px, as Florence's FLD-900M (arXiv 2111.11432, section 2.1): set data_root.
+# The paper curates one set and names no weights of its sources, so this is one stream; cc15m.py mixes several.
 default_scope = 'florence'
 image_size = 224
 data_root = 'data/fld900m/'
@@ -19,7 +20,6 @@ train_dataloader = dict(
     batch_size=48,  # 512 ranks x 48 = 24,576
     num_workers=8,
     persistent_workers=True,
-    drop_last=True,
     sampler=None,
     dataset=dict(
         type='WebDatasetPairs',

@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
-from florence.engine.strategies.sharded_weights import gathered, is_partitioned
+from florence.engine.strategies.sharded_weights import gathered, is_partitioned, own_part
 from florence.registry import HOOKS
 
 
@@ -77,7 +77,9 @@ class EMAHook(Hook):
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Save both; under ZeRO-3 every rank must take part."""
         self._swap()
-        average = runner.strategy.model_state_dict()
+        state = runner.strategy.model_state_dict()
+        # On CPU these are the live weights, which are about to change back.
+        average = {name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()}
         self._swap()
         checkpoint['ema_state_dict'] = checkpoint['state_dict']
         checkpoint['state_dict'] = average
@@ -95,7 +97,7 @@ class EMAHook(Hook):
             wholes = [parameter.shape for parameter in self._averaged()]
         for index, (name, parameter) in enumerate(zip(names, self._averaged(), strict=True)):
             if average[name].shape == wholes[index]:
-                self._average[index] = _part_of(average[name].float(), parameter).to(self._average[index].device)
+                self._average[index] = own_part(average[name].float(), parameter).to(self._average[index].device)
 
     def before_train(self, runner) -> None:
         """Where weights without an average were loaded, start from them."""
@@ -107,18 +109,6 @@ class EMAHook(Hook):
 def _held(parameter: nn.Parameter) -> Tensor:
     """What this rank holds of a parameter: all of it, or its shard."""
     return parameter.ds_tensor if is_partitioned(parameter) else parameter.data
-
-
-def _part_of(whole: Tensor, parameter: nn.Parameter) -> Tensor:
-    """The part of a whole tensor that corresponds to `_held(parameter)`; the last shard is padded with zeros."""
-    if not is_partitioned(parameter):
-        return whole
-    size = parameter.ds_tensor.numel()
-    rank = torch.distributed.get_rank(parameter.ds_process_group)
-    part = whole.new_zeros(size)
-    piece = whole.flatten()[rank * size : (rank + 1) * size]
-    part[: len(piece)] = piece
-    return part
 
 
 def _replace(parameter: nn.Parameter, value: Tensor) -> None:

@@ -1,6 +1,7 @@
 """Full fp32 weights out of, and into, a model whose parameters and fp32 copies deepspeed has split over the ranks."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from mmengine.runner.checkpoint import _load_checkpoint_to_model, weights_to_cpu
@@ -12,7 +13,25 @@ def is_partitioned(parameter: Tensor) -> bool:
     return hasattr(parameter, 'ds_id')
 
 
-def gathered(model: nn.Module, modified: bool = False):
+def own_part(whole: Tensor, parameter: nn.Parameter) -> Tensor:
+    """What this rank holds of a whole tensor: all of it, or its flat shard, of which the last one is padded with zeros.
+
+    Args:
+        whole: Full value of the parameter.
+        parameter: Tells how the value is split.
+    """
+    if not is_partitioned(parameter):
+        return whole
+    size = parameter.ds_tensor.numel()
+    rank = torch.distributed.get_rank(parameter.ds_process_group)
+    part = whole.new_zeros(size)
+    piece = whole.flatten()[rank * size : (rank + 1) * size]
+    part[: len(piece)] = piece
+    return part
+
+
+@contextmanager
+def gathered(model: nn.Module, modified: bool = False) -> Iterator[None]:
     """Within the block the parameters of a ZeRO-3 model are whole on every rank; a model of another stage is left as it is.
 
     Args:
@@ -21,10 +40,17 @@ def gathered(model: nn.Module, modified: bool = False):
     """
     parameters = [parameter for parameter in model.parameters() if is_partitioned(parameter)]
     if not parameters:
-        return nullcontext()
+        yield
+        return
     import deepspeed
 
-    return deepspeed.zero.GatheredParameters(parameters, modifier_rank=0 if modified else None)
+    with deepspeed.zero.GatheredParameters(parameters, modifier_rank=0 if modified else None):
+        yield
+        if modified:
+            # Changes are broadcast as bytes, and torch has no byte view of a tensor without a dimension.
+            for parameter in parameters:
+                if parameter.data.dim() == 0:
+                    parameter.data = parameter.data.view(1)
 
 
 def full_state_dict(model: nn.Module) -> dict[str, Tensor]:
@@ -55,14 +81,19 @@ def load_full_state_dict(model: nn.Module, state_dict: dict, *, strict: bool, re
     with gathered(model, modified=True):
         _load_checkpoint_to_model(model, state_dict, strict=strict, revise_keys=revise_keys)
         loaded = {name: value.detach().float().clone() for name, value in model.named_parameters()}
-    from deepspeed.utils import safe_set_full_fp32_param
+    from deepspeed.utils import safe_set_full_fp32_param, safe_set_local_fp32_param
 
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             given = state_dict.get(name)
             # Half-precision weights have rounded what was loaded; the fp32 copy need not.
             exact = given.float() if given is not None and given.shape == loaded[name].shape else loaded[name]
-            safe_set_full_fp32_param(parameter, exact.to(loaded[name].device))
+            exact = exact.to(loaded[name].device)
+            if is_partitioned(parameter):
+                # Not safe_set_full_fp32_param: it fails where the ranks do not divide the size of a parameter.
+                safe_set_local_fp32_param(parameter, own_part(exact, parameter))
+            else:
+                safe_set_full_fp32_param(parameter, exact)
 
 
 def _masters(model: nn.Module) -> dict[str, Tensor]:

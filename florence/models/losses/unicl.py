@@ -105,8 +105,8 @@ class UniCLLoss(nn.Module):
             scale = _scalar(logit_scale, image_embeds, torch.promote_types(dtype, torch.float32))
             # The same on every rank, as the forms differ in what they exchange.
             tile_math = self._tile_math(image_embeds.device, dtype, max(counts) * sum(counts))
-            if tile_math is None or image_embeds.device.type == 'cpu':
-                dtype = scale.dtype  # half precision pays on GPU's tiles only
+            if tile_math is None or (tile_math is TORCH_TILES and image_embeds.device.type == 'cpu'):
+                dtype = scale.dtype  # half precision pays in the tiles of a GPU only
             image_embeds, text_embeds = image_embeds.to(dtype), text_embeds.to(dtype)
             texts = gather_rows(text_embeds, counts)
             if tile_math is not None:
