@@ -12,8 +12,8 @@ All labels differ, so that all compute the same loss (checked).
 `memory_ratio` and `time_ratio` are the peer's figure over ours: above 1, ours is smaller or faster. Extra memory is what a step
 adds at its peak to the inputs, less the gradients it leaves behind: on CPU the resident set (the kernel's high-water mark, read
 in a fresh process for each contestant after a small step and a trim of the heap), which includes the libraries' scratch memory;
-on CUDA what torch allocates. Times are medians of runs that take turns. A contestant that runs out of GPU memory has null
-figures.
+on CUDA what torch allocates. `ms` are medians of runs that take turns, `min_ms` minima, which other work on the machine disturbs
+least. A contestant that runs out of GPU memory has null figures.
 """
 
 import argparse
@@ -154,9 +154,9 @@ def measure(num: int, args: argparse.Namespace) -> dict[str, dict]:
     del tensors
     result = {}
     for name in losses:
-        milliseconds = round(statistics.median(times[name]), 1) if name in times else None
+        median, least = (round(of(times[name]), 1) if name in times else None for of in (statistics.median, min))
         extra = memory_in_fresh_process(name, num, args) if name in times else None
-        result[name] = {'ms': milliseconds, 'extra_mb': extra and round(extra / 1e6, 1)}
+        result[name] = {'ms': median, 'min_ms': least, 'extra_mb': extra and round(extra / 1e6, 1)}
     return result
 
 

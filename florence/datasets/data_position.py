@@ -1,20 +1,24 @@
 """Where a training stands in its data: what a checkpoint must hold so that the next batch is the next batch."""
 
+import logging
 from typing import Any
 
+from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
 from florence.datasets.positioned_batch import PositionedBatch
 from florence.datasets.positioned_batches import PositionedBatchSampler
 from florence.datasets.positioned_stream import PositionedStream
 from florence.datasets.resumable_loader import num_streams
+from florence.datasets.seeded_dataset import SeededDataset
 
 
 class DataPosition:
     """Position of one rank, read off the batches that were consumed (not those that workers prefetched).
 
-    Sets with an index may be resumed with any number of loader workers, and with another number of ranks where a step reads
-    as many samples in all; streams need the numbers of workers and ranks that they had.
+    The seed is that of the saved run, also where the config names another. Sets with an index may be resumed with any number of
+    loader workers, and with another number of ranks where a step reads as many samples in all; streams need the numbers of
+    workers and ranks that they had.
 
     Args:
         loader: Made by `make_resumable`.
@@ -66,7 +70,6 @@ class DataPosition:
 
 class _IndexedPosition:
     MUST_AGREE = {
-        'seed': 'set randomness.seed as it was',
         'sampler': 'set the sampler as it was',
         'num_samples': 'restore the data set as it was',
     }
@@ -88,19 +91,23 @@ class _IndexedPosition:
             'batch_size': batches.batch_size,
             'world_size': batches.world_size,
             'seed': dataset.seed_of_run,
+            'sampler_seed': getattr(batches.sampler, 'seed', None),
             'sampler': type(batches.sampler).__name__,
             'num_samples': len(dataset),
         }
 
     def load_state_dict(self, state: dict) -> None:
         self._epoch, self._batches = state['epoch'], self._batches_here(state)
+        _go_on_with_seed(self._loader.dataset, state['seed'])
+        if state['sampler_seed'] is not None:
+            self._loader.batch_sampler.sampler.seed = state['sampler_seed']
         self._loader.batch_sampler.skip(self._batches, self._epoch)
 
     def _batches_here(self, state: dict) -> int:
         """Batches that read as many samples as the state's, where ranks or batch size have changed."""
         batches = self._loader.batch_sampler
         here = (batches.batch_size, batches.world_size)
-        if (state['batch_size'], state['world_size']) == here:
+        if (state['batch_size'], state['world_size']) == here or state['batches'] == 0:
             return state['batches']
         num_samples = state['batches'] * state['batch_size'] * state['world_size'] if batches.can_jump else 1
         number, rest = divmod(num_samples, here[0] * here[1])
@@ -114,7 +121,6 @@ class _IndexedPosition:
 
 class _StreamPosition:
     MUST_AGREE = {
-        'seed': 'set randomness.seed as it was',
         'world_size': 'start as many ranks as then',
         'rank': 'give each rank its own state',
         'num_streams': 'set num_workers of the data loader as it was',
@@ -145,4 +151,13 @@ class _StreamPosition:
         self._batches, self._streams = state['batches'], list(state['streams'])
         for position in filter(None, self._streams):
             self._dataset.check_position(position)
+        _go_on_with_seed(self._dataset, state['seed'])
         self._dataset.begin_at(self._batches, self._streams)
+
+
+def _go_on_with_seed(dataset: SeededDataset | PositionedStream, seed: int) -> None:
+    """A run without a seed in its config draws another one each time it is started; the first one decides."""
+    if dataset.seed_of_run != seed:
+        message = f'the data go on with seed {seed} of the run that is resumed, not with {dataset.seed_of_run}'
+        print_log(message, logger='current', level=logging.INFO)
+        dataset.set_seed_of_run(seed)

@@ -36,8 +36,7 @@ class PositionedStream(WrappedDataset, IterableDataset):
     """Batches of a `ResumableStream`, each with `(number of the logical stream, its position after the batch)`.
 
     A loader asks its workers for batches in strict rotation, so batch b of a training always comes from logical stream
-    `b % num_streams`. After a resume the first worker must serve the next batch: it takes over the logical stream whose turn it
-    is.
+    `b % num_streams`. After a resume the first worker must serve the next batch: it takes over the logical stream in turn.
 
     Args:
         wrapped: An endless stream.
@@ -60,6 +59,15 @@ class PositionedStream(WrappedDataset, IterableDataset):
         super().__init__(wrapped)
         self._keep(collate=collate, batch_size=batch_size, seed=seed, rank=rank, world_size=world_size)
         self.begin_at(0, [])
+
+    @property
+    def seed_of_run(self) -> int:
+        """Seed of the augmentation; the order of the samples has its own."""
+        return self._own['seed']
+
+    def set_seed_of_run(self, seed: int) -> None:
+        """Go on with another seed of the augmentation."""
+        self._keep(seed=seed)
 
     @property
     def share_of_run(self) -> dict[str, int]:

@@ -1,9 +1,8 @@
 """The random generators that transforms draw from, seeded for one sample.
 
 Transforms of OpenMMLab draw from the global generators of Python, numpy and torch. Seeded anew before each sample, with a number
-that names the sample's place in the training, its augmentation depends neither on the loader worker that makes it nor on what was
-made
-before: a resumed run repeats it exactly. All three together cost about 7 us a sample.
+that names the sample's place in the training, its augmentation depends neither on the loader worker that makes it nor on what
+was made before: a resumed run repeats it exactly. All three together cost about 7 us a sample.
 """
 
 import random

@@ -32,6 +32,10 @@ class SeededDataset(WrappedDataset, Dataset):
         """Seed of the augmentation; `seed` itself may be a field of the data set within."""
         return self._own['seed']
 
+    def set_seed_of_run(self, seed: int) -> None:
+        """Go on with another seed of the augmentation."""
+        self._keep(seed=seed)
+
     def __len__(self) -> int:
         return len(self.wrapped)
 

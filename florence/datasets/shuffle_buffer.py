@@ -21,8 +21,7 @@ class ShuffleBuffer:
     """Order of the samples of one pass.
 
     Args:
-        size: Samples held beside the one that is drawn; 0 = the order of the stream. No sample comes more than `size` places
-            early.
+        size: Samples held beside the one that is drawn; 0 = the order of the stream. None comes more than `size` places early.
         key: Names the order.
     """
 

@@ -110,7 +110,7 @@ class StreamMixture(IterableDataset):
         return replace(share, augmentation_seed=None if seed is None else hash_numbers(seed, number))
 
     def _turns(self, share: StreamShare, draw: int) -> Iterator[int]:
-        turns = GroupedDraws([1] * len(self.weights), self.weights, hash_numbers(self.seed, share.rank, share.stream))
+        turns, seed = GroupedDraws([1] * len(self.weights), self.weights), hash_numbers(self.seed, share.rank, share.stream)
         while True:
-            yield from turns.draw(np.arange(draw, draw + BLOCK, dtype=np.int64))[0].tolist()
+            yield from turns.draw(np.arange(draw, draw + BLOCK, dtype=np.int64), seed)[0].tolist()
             draw += BLOCK

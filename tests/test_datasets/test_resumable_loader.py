@@ -21,15 +21,16 @@ SAMPLERS = {
 }
 
 
-def raw_loader(dataset, sampler: dict, num_workers: int = 0, batch_size: int = 4, **options):
+def raw_loader(dataset, sampler: dict, num_workers: int = 0, batch_size: int = 4, seed: int = 3, **options):
     options |= dict(persistent_workers=num_workers > 0, collate_fn=dict(type='pseudo_collate'))
     cfg = dict(dataset=dataset, sampler=sampler, batch_size=batch_size, num_workers=num_workers, **options)
-    return Runner.build_dataloader(cfg, seed=3)
+    return Runner.build_dataloader(cfg, seed=seed)
 
 
-def noisy_loader(sampler: str, num_workers: int = 0, length: int = 22, rank: int = 0, world_size: int = 1, **options):
-    loader = raw_loader(NoisySet(length), SAMPLERS[sampler], num_workers, **options)
-    return make_resumable(loader, 5, rank, world_size)
+def noisy_loader(sampler: str, num_workers: int = 0, length: int = 22, seed: int = 3, **options):
+    ranks = {name: options.pop(name) for name in ('rank', 'world_size') if name in options}
+    loader = raw_loader(NoisySet(length), SAMPLERS[sampler], num_workers, seed=seed, **options)
+    return make_resumable(loader, seed + 2, **ranks)
 
 
 @pytest.fixture
@@ -203,12 +204,29 @@ def test_a_look_at_the_first_batch_costs_nothing():
     assert plain(next(iter(loader))) == first
 
 
+@pytest.mark.parametrize('sampler', SAMPLERS)
+def test_the_seed_of_the_first_run_decides(sampler):
+    """Without a seed in its config a run draws another one each time it is started."""
+    whole, _ = run(noisy_loader(sampler), 8)
+    _, state = run(noisy_loader(sampler), 5)
+    other = noisy_loader(sampler, seed=77)
+    assert run(noisy_loader(sampler, seed=77), 5)[0] != whole[:5]
+    assert run(other, 3, state)[0] == whole[5:]
+
+
+def test_epochs_end_is_a_place_to_change_the_number_of_ranks(on_rank):
+    _, state = run(noisy_loader('epochs', batch_size=8), 3)
+    state |= dict(epoch=1, batches=0)
+    whole, _ = run(noisy_loader('epochs', batch_size=8), 5)
+    halves = [run(noisy_loader('epochs', **on_rank(rank, 2)), 2, state)[0] for rank in range(2)]
+    assert [dealt_to_two(batch) for batch in whole[3:]] == [list(pair) for pair in zip(*halves)]
+
+
 def test_other_data_are_refused():
     _, state = run(noisy_loader('shuffled'), 2)
     for loader, message in (
         (noisy_loader('shuffled', length=23), 'num_samples = 22, this run has 23: restore the data set'),
         (noisy_loader('infinite'), 'sampler = ShuffledSampler, this run has InfiniteSampler'),
-        (make_resumable(raw_loader(NoisySet(22), SAMPLERS['shuffled']), 6), 'seed = 5, this run has 6: set randomness.seed'),
     ):
         with pytest.raises(ValueError, match=message):
             DataPosition(loader).load_state_dict(state)

@@ -49,9 +49,9 @@ def test_neighbouring_samples_draw_independently():
 
 def test_seeding_costs_less_than_20_microseconds():
     times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        for position in range(500):
+    for _ in range(20):
+        start = time.process_time()
+        for position in range(200):
             seed_generators(hash_numbers(0, position))
-        times.append((time.perf_counter() - start) / 500)
+        times.append((time.process_time() - start) / 200)
     assert min(times) < 20e-6

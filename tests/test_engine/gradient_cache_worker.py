@@ -63,23 +63,6 @@ def wrapped(model, stage, accumulation=1):
     return model, optim_wrapper
 
 
-def skip_broadcast_of_scalars():
-    """deepspeed 0.19.8 fails to broadcast a scalar parameter, such as the temperature; here all ranks build the same anyway."""
-    from deepspeed.runtime.engine import DeepSpeedEngine
-    from deepspeed.runtime.zero.partition_parameters import Init
-
-    plain = Init._zero_init_param
-
-    def zero_init_param(self, param):
-        if param.dim():
-            return plain(self, param)
-        self._convert_to_deepspeed_param(param)
-        param.partition()
-
-    Init._zero_init_param = zero_init_param
-    DeepSpeedEngine._broadcast_model = lambda engine: None
-
-
 class ReducedNumbers:
     """Counts the numbers that deepspeed reduces across ranks; single ones are norms and flags, not gradients."""
 
@@ -112,7 +95,6 @@ def zero(rank):
     # The shared-memory reduction would be compiled first, which takes a minute.
     deepspeed.ops.__compatible_ops__['deepspeed_shm_comm'] = False
     deepspeed.init_distributed('gloo', dist_init_required=False)
-    skip_broadcast_of_scalars()
     cache, reduced, result = GradientCache(CHUNK_SIZE), ReducedNumbers(), {}
     for stage in (0, 1, 2, 3):
         model, optim_wrapper = wrapped(build(double=False, with_cp=True), stage)

@@ -62,3 +62,37 @@ def test_mistakes_are_named():
         build(custom_keys=dict(txt_tower=dict(lr_mult=0.1)))
     with pytest.raises(ValueError, match='norm_decay_mult'):
         build(norm_decay_mult=0.0)
+
+
+class Towers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        from florence.models.backbones import CoSwin
+        from florence.models.language import TextTransformer
+
+        self.image_tower = CoSwin('nano')
+        self.text_tower = TextTransformer(vocab_size=10, embed_dims=8, num_layers=2, num_heads=2, mlp_dims=16)
+        self.image_proj = nn.Linear(256, 8, bias=False)
+
+
+def test_layer_decay_shrinks_the_rate_towards_the_input():
+    model = Towers()
+    cfg = dict(optimizer=dict(type='AdamW', lr=1.0, weight_decay=0.05))
+    found = settings(GroupedOptimWrapperConstructor(cfg, dict(layer_decay=0.5))(model), model)
+    rate = {name: lr for name, (lr, _) in found.items()}
+    assert len(found) == len(list(model.parameters()))
+    # Six blocks in stages of 1, 2, 2 and 1: seven steps from the stem to the norm.
+    assert rate['image_tower.stages.0.embed.proj.weight'] == pytest.approx(0.5**7)
+    assert rate['image_tower.stages.0.blocks.0.attn.qkv.weight'] == pytest.approx(0.5**6)
+    assert rate['image_tower.stages.1.embed.proj.weight'] == rate['image_tower.stages.1.blocks.0.attn.qkv.weight'] == pytest.approx(0.5**5)
+    assert rate['image_tower.stages.3.blocks.0.mlp.fc1.weight'] == pytest.approx(0.5)
+    assert rate['image_tower.norm3.weight'] == rate['image_proj.weight'] == 1
+    assert rate['text_tower.token_embedding.weight'] == rate['text_tower.positional_embedding'] == pytest.approx(0.5**3)
+    assert rate['text_tower.blocks.1.norm1.weight'] == pytest.approx(0.5)
+
+
+def test_layer_decay_needs_layers_and_a_factor():
+    with pytest.raises(ValueError, match='parameter_depth'):
+        build(layer_decay=0.9)
+    with pytest.raises(ValueError, match=r'\(0, 1\]'):
+        build(layer_decay=1.5)

@@ -67,9 +67,9 @@ class BalancedSampler(PositionSampler):
         counts = np.unique(labels, return_counts=True)[1]
         self._members = np.argsort(labels, kind='stable')
         self._starts = np.cumsum(counts) - counts
-        self._draws = GroupedDraws(counts, counts.astype(np.float64) ** (1 - power), self.seed)
+        self._draws = GroupedDraws(counts, counts.astype(np.float64) ** (1 - power))
 
     def index_at(self, positions: IntArray) -> IntArray:
         """See `PositionSampler`."""
-        classes, members = self._draws.draw(positions)
+        classes, members = self._draws.draw(positions, self.seed)
         return self._members[self._starts[classes] + members]

@@ -21,16 +21,14 @@ class GroupedDraws:
     Args:
         sizes: Members of each group, `(G,)`, positive.
         weights: Share of each group, `(G,)`, positive; scaled to the sum 1.
-        seed: Decides all orders.
 
     Attributes:
         block_size: Draws in a block.
     """
 
-    def __init__(self, sizes: Sequence[int] | IntArray, weights: Sequence[float] | np.ndarray, seed: int) -> None:
+    def __init__(self, sizes: Sequence[int] | IntArray, weights: Sequence[float] | np.ndarray) -> None:
         self.sizes = np.asarray(sizes, dtype=np.int64)
         self.weights = np.asarray(weights, dtype=np.float64) / np.sum(weights)
-        self.seed = seed
         assert self.sizes.shape == self.weights.shape and self.sizes.min() > 0 and self.weights.min() > 0
         self._heaviest = int(self.weights.argmax())
         # Long enough that what rounding gives to the others never exceeds the heaviest group's share of a block.
@@ -42,17 +40,18 @@ class GroupedDraws:
         counts[self._heaviest] += block * self.block_size - counts.sum()
         return counts
 
-    def draw(self, positions: IntArray) -> tuple[IntArray, IntArray]:
+    def draw(self, positions: IntArray, seed: int) -> tuple[IntArray, IntArray]:
         """Group and member at some positions.
 
         Args:
             positions: `(N,)` int64, not negative.
+            seed: Decides all orders.
 
         Returns:
             Groups in `[0, G)` and members in `[0, size of the group)`, `(N,)` each.
         """
         blocks, places = np.divmod(positions, self.block_size)
-        places = permuted(places, self.block_size, hash_arrays(self.seed, _BLOCK_KEY, blocks))
+        places = permuted(places, self.block_size, hash_arrays(seed, _BLOCK_KEY, blocks))
         groups, ranks = np.empty_like(places), np.empty_like(places)
         for block in np.unique(blocks):
             here = blocks == block
@@ -63,4 +62,4 @@ class GroupedDraws:
             groups[here] = group
             ranks[here] = before[group] + places[here] - (ends - in_block)[group]
         sizes = self.sizes[groups]
-        return groups, permuted(ranks % sizes, sizes, hash_arrays(self.seed, _GROUP_KEY, groups, ranks // sizes))
+        return groups, permuted(ranks % sizes, sizes, hash_arrays(seed, _GROUP_KEY, groups, ranks // sizes))

@@ -69,9 +69,9 @@ class MixtureSampler(PositionSampler):
         if not sizes.all():
             raise ValueError(f'part {int(sizes.argmin())} of the mixture is empty, the sizes are {sizes.tolist()}')
         self._starts = ends - sizes
-        self._draws = GroupedDraws(sizes, mixture_weights(sizes.tolist(), weights, temperature), self.seed)
+        self._draws = GroupedDraws(sizes, mixture_weights(sizes.tolist(), weights, temperature))
 
     def index_at(self, positions: IntArray) -> IntArray:
         """See `PositionSampler`."""
-        parts, members = self._draws.draw(positions)
+        parts, members = self._draws.draw(positions, self.seed)
         return self._starts[parts] + members

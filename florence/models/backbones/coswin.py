@@ -189,6 +189,23 @@ class CoSwin(BaseModule):
                 outputs.append(self.get_submodule(f'norm{index}')(x).permute(0, 3, 1, 2))
         return tuple(outputs)
 
+    def parameter_depth(self, name: str) -> tuple[int, int]:
+        """How deep a parameter lies: 0 for the stem, then one more per block; its largest value, for what follows the last block.
+
+        Args:
+            name: As in `named_parameters`.
+        """
+        depths = [len(stage.blocks) for stage in self.stages]
+        top = sum(depths) + 1
+        kind, *parts = name.split('.')
+        if kind != 'stages':
+            return top, top
+        stage, in_block = int(parts[0]), parts[1] == 'blocks'
+        before = sum(depths[:stage])
+        if not in_block:
+            return (before + 1 if stage else 0), top
+        return before + 1 + int(parts[2]), top
+
     def train(self, mode: bool = True) -> 'CoSwin':
         """Sets the mode of all parts but the frozen ones, which stay in evaluation mode."""
         super().train(mode)

@@ -148,6 +148,18 @@ class TextTransformer(BaseModule):
         pooled = self._pool(x, attention_mask)
         return (pooled, x) if return_tokens else pooled
 
+    def parameter_depth(self, name: str) -> tuple[int, int]:
+        """How deep a parameter lies: 0 for the embeddings, then one more per block; its largest value, for the last norm.
+
+        Args:
+            name: As in `named_parameters`.
+        """
+        top = len(self.blocks) + 1
+        kind, *parts = name.split('.')
+        if kind == 'blocks':
+            return int(parts[0]) + 1, top
+        return (0 if kind in ('token_embedding', 'positional_embedding') else top), top
+
     def _pool(self, x: Tensor, attention_mask: Tensor) -> Tensor:
         if self.pool == 'first':
             return x[:, 0]

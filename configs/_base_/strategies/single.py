@@ -1,0 +1,2 @@
+# One process, one device.
+strategy = dict(type='SingleStrategy')
