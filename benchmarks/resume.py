@@ -5,9 +5,8 @@
 A sample is its index, so that what is measured is the way to it; a set holds 10 million. Cases: mmengine's
 `InfiniteSampler`, whose indices it walks through, beside our `ShuffledSampler`; and `DefaultSampler` on both sides, which cannot
 skip: mmengine walks through batches of indices (0 workers) or loads and drops every batch (workers: its pace is measured on a
-fiftieth of the iterations). `ratio` is mmengine's time over ours: above 1, ours is faster. As information:
-a stream of many small tar shards resumed at draw 1,000,000, beside reading it from the start to there, and the cost of seeding a
-sample.
+fiftieth of the iterations). `ratio` is mmengine's time over ours: above 1, ours is faster. As information: a stream of many small
+tar shards resumed at draw 1,000,000, beside reading it from the start to there, and the cost of seeding a sample.
 """
 
 import argparse

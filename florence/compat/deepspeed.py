@@ -2,6 +2,8 @@
 
 * Without an accelerator deepspeed warns at import and then acts for the CPU; told so beforehand it keeps quiet. A choice made by
   the user through `DS_ACCELERATOR` stands.
+* On CPU it compiles a shared-memory communication module at the first start, for a minute, and needs a compiler for it; without
+  it the ranks talk through gloo as those of the other strategies do.
 * Parameters without a dimension (a temperature, mmdet's `Scale`) stop an engine, and ZeRO-3, at the start: they are broadcast as
   bytes, and torch has no byte view of such a tensor. They are given one dimension for that moment.
 """
@@ -21,6 +23,8 @@ def _cpu_where_nothing_else(module: Any) -> Iterator[None]:
     if not torch.accelerator.is_available():
         os.environ.setdefault('DS_ACCELERATOR', 'cpu')
     yield
+    if os.environ.get('DS_ACCELERATOR') == 'cpu':
+        module.ops.__compatible_ops__['deepspeed_shm_comm'] = False
 
 
 @contextmanager

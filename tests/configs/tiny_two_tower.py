@@ -32,3 +32,5 @@ train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=warmup_iters)]
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=5))
 log_processor = dict(window_size=1)
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(vis_backends=vis_backends)

@@ -16,10 +16,11 @@ from pathlib import Path
 import deepspeed  # noqa: F401  (before the forks)
 import torch
 from mmengine.hooks import Hook
+from mmengine.registry import DefaultScope
 from tiny_training import tiny_config, train
 
 from florence.engine import checkpoint_files
-from florence.registry import HOOKS
+from florence.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, MODELS, OPTIM_WRAPPERS, STRATEGIES, VISBACKENDS
 
 MAX_ITERS = 24
 SAVE_INTERVAL = 3
@@ -102,6 +103,16 @@ def start(out: Path, strategy: str, halt_at_save: int = 0) -> list[int]:
     return children
 
 
+def preload() -> None:
+    """Import whatever a run imports on its way, by building its parts once."""
+    cfg = tiny_config('.', {})
+    with DefaultScope.overwrite_default_scope('florence'):
+        DATASETS.build(cfg.train_dataloader.dataset)[0]
+        MODELS.build(cfg.model)
+        for registry in (HOOKS, LOOPS, OPTIM_WRAPPERS, STRATEGIES, VISBACKENDS, DATA_SAMPLERS):
+            registry.import_from_location()
+
+
 def losses_of(out: Path) -> list[tuple[int, float]]:
     file = out / 'losses.txt'
     lines = file.read_text().splitlines() if file.exists() else []
@@ -120,6 +131,7 @@ def main() -> None:
     whole, killed = out / 'whole', out / 'killed'
     for folder in (whole, killed):
         folder.mkdir(parents=True)
+    preload()
     finish(start(whole, strategy))
     in_save = 0
     for kill in range(kills):

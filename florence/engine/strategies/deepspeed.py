@@ -127,8 +127,8 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
             raise ValueError(
                 f'deepspeed clips the 2-norm of the gradients: give clip_grad=dict(max_norm=...), got {optim_wrapper["clip_grad"]}.'
             )
-        if clip:
-            self.config.setdefault('gradient_clipping', clip['max_norm'])
+        # Said in any case: deepspeed clips at 1.0 unless told otherwise.
+        self.config.setdefault('gradient_clipping', clip.get('max_norm', 0.0))
         self.config.setdefault('gradient_accumulation_steps', cfg.pop('accumulative_counts', 1))
         dtype, scale = cfg.pop('dtype', 'bfloat16'), cfg.pop('loss_scale', 'dynamic')
         if kind == 'AmpOptimWrapper':
