@@ -80,7 +80,7 @@ class TwoTowerInferencer:
         """
         images = self.load(paths)
         classifier = self.model.class_embeddings(classes, templates).cpu()
-        scale = self.model.logit_scale.exp().item()
+        scale = self.model.multiplier().item()
         probabilities = (scale * self.embed(images) @ classifier.t()).softmax(1)  # (N, C)
         order = probabilities.argsort(1, descending=True)
         results = []
