@@ -30,10 +30,11 @@ from torch.utils.data import DataLoader, Dataset
 
 import florence  # noqa: F401  (first use mends mmengine)
 from florence.atomic_files import write_json
-from florence.datasets import DataPosition, WebDatasetPairs, make_resumable
-from florence.datasets.number_hash import hash_numbers
-from florence.datasets.sample_seed import seed_generators
-from florence.datasets.shard_stream import StreamShare
+from florence.datasets import WebDatasetPairs
+from florence.loading import DataPosition, make_resumable
+from florence.loading.number_hash import hash_numbers
+from florence.loading.sample_seed import seed_generators
+from florence.loading.stream_share import StreamShare
 
 NUM_SAMPLES = 10_000_000
 SHARD_SAMPLES = 1000

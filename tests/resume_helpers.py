@@ -9,7 +9,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch.utils.data import DataLoader, Dataset
 
-from florence.datasets import DataPosition
+from florence.loading import DataPosition
 
 
 class NoisySet(Dataset):

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import florence  # noqa: F401  (mends mmengine before it is imported)
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import florence  # noqa: F401  (mends mmengine before it is imported)
 from florence.engine.config_files import load_config
 from florence.engine.launch import prepare_distributed
 from florence.engine.runner import StrategyRunner

@@ -7,7 +7,7 @@ length)`. A permutation of any length costs nothing until an element is asked fo
 
 import numpy as np
 
-from florence.datasets.number_hash import HashArray, IntArray, hash_arrays
+from florence.loading.number_hash import HashArray, IntArray, hash_arrays
 
 ROUNDS = 6
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from florence.datasets.number_hash import IntArray
+from florence.loading.number_hash import IntArray
 
 
 class ShardSequence:

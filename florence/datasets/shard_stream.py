@@ -7,28 +7,12 @@ members is the `webdataset` library's.
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from florence.loading.stream_share import StreamShare
 
 STREAM_PREFIX = 'pipe:'
 END_MARK_BYTES = 1024
-
-
-@dataclass(frozen=True)
-class StreamShare:
-    """One of the logical streams that all ranks and loader workers read side by side.
-
-    Attributes:
-        rank, world_size: This process and the number of processes.
-        stream, num_streams: Logical stream and their number in this process; one per loader worker.
-        augmentation_seed: Seeds the generators before each sample is processed; None = they are left alone.
-    """
-
-    rank: int
-    world_size: int
-    stream: int
-    num_streams: int
-    augmentation_seed: int | None = None
 
 
 def expand_shards(shards: str | Sequence[str]) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from florence.datasets.number_hash import IntArray, hash_numbers
 from florence.datasets.shard_sequence import ShardSequence
+from florence.loading.number_hash import IntArray, hash_numbers
 
 BLOCK = 4096
 _SLOT_KEY, _DRAIN_KEY = 0, 1

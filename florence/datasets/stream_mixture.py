@@ -7,10 +7,10 @@ import numpy as np
 from mmengine.dist import get_dist_info
 from torch.utils.data import IterableDataset, get_worker_info
 
-from florence.datasets.number_hash import hash_numbers
 from florence.datasets.samplers.grouped_draws import GroupedDraws
 from florence.datasets.samplers.mixture_sampler import mixture_weights
-from florence.datasets.shard_stream import StreamShare
+from florence.loading.number_hash import hash_numbers
+from florence.loading.stream_share import StreamShare
 from florence.registry import DATASETS
 
 BLOCK = 1024

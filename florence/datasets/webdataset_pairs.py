@@ -14,12 +14,13 @@ from mmengine.logging import print_log
 from torch.utils.data import IterableDataset, get_worker_info
 
 from florence.datasets.bad_samples import BadSample, BadSampleGuard, TooManyBadSamples
-from florence.datasets.number_hash import hash_numbers
-from florence.datasets.sample_seed import seed_generators
 from florence.datasets.sample_texts import require_texts, settle_single_caption, texts_of, without_short_texts
 from florence.datasets.shard_sequence import ShardSequence
-from florence.datasets.shard_stream import StreamShare, deal_shards, expand_shards, read_shard
+from florence.datasets.shard_stream import deal_shards, expand_shards, read_shard
 from florence.datasets.shuffle_buffer import ShuffleBuffer
+from florence.loading.number_hash import hash_numbers
+from florence.loading.sample_seed import seed_generators
+from florence.loading.stream_share import StreamShare
 from florence.registry import DATASETS
 from florence.tasks.text_hash import text_label
 

@@ -30,8 +30,15 @@ def save_checkpoint_file(checkpoint: dict[str, Any], path: str | os.PathLike) ->
     """Write a checkpoint atomically.
 
     Raises:
+        ValueError: If a weight is NaN or infinite: a run could not go on from it.
         OSError: If it cannot be written, with the space that is left; the file that was there before is untouched.
     """
+    bad = [name for name, value in checkpoint['state_dict'].items() if _is_not_finite(value)]
+    if bad:
+        raise ValueError(
+            f'checkpoint {path} is not written: {len(bad)} weights are NaN or infinite, the first is {bad[0]}. Lower the '
+            'learning rate or clip gradients, then continue from the checkpoint before with --resume.'
+        )
     try:
         with atomic_path(path) as temporary:
             torch.save(checkpoint, temporary)
@@ -40,6 +47,10 @@ def save_checkpoint_file(checkpoint: dict[str, Any], path: str | os.PathLike) ->
         if isinstance(error, RuntimeError) and 'PytorchStreamWriter' not in str(error) and 'enforce fail' not in str(error):
             raise
         raise OSError(f'checkpoint {path} could not be written, {describe_space(path)}: {error}') from error
+
+
+def _is_not_finite(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point() and not bool(value.isfinite().all())
 
 
 def describe_space(path: str | os.PathLike) -> str:

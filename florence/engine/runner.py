@@ -1,13 +1,14 @@
 """The runner behind `tools/train.py` and `tools/test.py`: mmengine's FlexibleRunner with what it leaves broken mended.
 
 Differs from mmengine's: data sets without a length; hooks that keep state in checkpoints get it back (`before_run` comes before a
-checkpoint is loaded, as in mmengine's classic runner); checkpoints are atomic and hold the state of every rank; a damaged one is named
-and the one before it used; `compile`, `activation_checkpointing`, `model_wrapper_cfg`, `find_unused_parameters` and `sync_bn`, which
-the classic runner reads from a config, count here too; the loops resume at the exact sample.
+checkpoint is loaded, as in mmengine's classic runner); checkpoints are atomic and hold the state of every rank; a damaged one is
+named and the one before it used; `compile`, `activation_checkpointing`, `model_wrapper_cfg`, `find_unused_parameters` and
+`sync_bn`, which the classic runner reads from a config, count here too; the loops resume at the exact sample.
 """
 
 import copy
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +19,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from florence.engine.checkpoint_files import latest_checkpoint
+from florence.engine.mmengine_configs import OWN_HOOKS, OWN_LOOPS, own_type, strategy_of
+from florence.engine.strategies.read_checkpoint import WITHOUT_MODULE
 from florence.registry import RUNNERS
-
-# mmengine's names, for configs that were written for it.
-OWN_STRATEGIES = {
-    'SingleDeviceStrategy': 'SingleStrategy',
-    'SingleStrategy': 'SingleStrategy',
-    'DDPStrategy': 'DDPStrategy',
-    'DeepSpeedStrategy': 'DeepSpeedStrategy',
-}
-OWN_LOOPS = {'IterBasedTrainLoop': 'IterTrainLoop', 'EpochBasedTrainLoop': 'EpochTrainLoop'}
-OWN_HOOKS = {'CheckpointHook': 'CheckpointHook'}
-
-
-def _own(cfg: dict, names: dict[str, str]) -> dict:
-    """A typed config with mmengine's type exchanged for ours, where there is one."""
-    kind = cfg.get('type')
-    bare = kind.removeprefix('mmengine.').removeprefix('florence.') if isinstance(kind, str) else None
-    return {**cfg, 'type': f'florence.{names[bare]}'} if bare in names else cfg
 
 
 @RUNNERS.register_module()
@@ -79,7 +65,7 @@ class StrategyRunner(FlexibleRunner):
             **(hooks or {}),
         }
         known = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
-        merged = {name: _own(hook, OWN_HOOKS) if isinstance(hook, dict) else hook for name, hook in merged.items()}
+        merged = {name: own_type(hook, OWN_HOOKS) if isinstance(hook, dict) else hook for name, hook in merged.items()}
         super().register_default_hooks({name: hook for name, hook in merged.items() if hook is not None or name in known})
 
     def build_train_loop(self, loop: Any) -> Any:
@@ -88,7 +74,7 @@ class StrategyRunner(FlexibleRunner):
             loop = dict(loop)
             if 'by_epoch' in loop and 'type' not in loop:
                 loop['type'] = 'EpochBasedTrainLoop' if loop.pop('by_epoch') else 'IterBasedTrainLoop'
-            loop = _own(loop, OWN_LOOPS)
+            loop = own_type(loop, OWN_LOOPS)
         return super().build_train_loop(loop)
 
     def train(self) -> nn.Module:
@@ -164,8 +150,8 @@ class StrategyRunner(FlexibleRunner):
     def load_or_resume(self) -> None:
         """Load the weights, or take up the run, that the config names.
 
-        `resume=True` without `load_from` means the newest checkpoint of the work dir that is not damaged; `load_from` may be the work
-        dir of another run, for its newest checkpoint.
+        `resume=True` without `load_from` means the newest checkpoint of the work dir that is not damaged; `load_from` may be the
+        work dir of another run, for its newest checkpoint.
 
         Raises:
             FileNotFoundError: If there is no such checkpoint.
@@ -226,15 +212,15 @@ class StrategyRunner(FlexibleRunner):
             self.logger.warning(f'{filename} holds no position in the data: the data are read from the start again')
         elif len(states) != self.world_size:
             self.logger.warning(
-                f'{filename} was saved by {len(states)} ranks, this run has {self.world_size}: random states start anew, and the data '
-                'go on at the same place only where a step reads as many samples as before'
+                f'{filename} was saved by {len(states)} ranks, this run has {self.world_size}: random states start anew, and '
+                'the data go on at the same place only where a step reads as many samples as before'
             )
             self.train_loop.load_rank_state({'random': None, 'data': states[0]['data']})
         else:
             self.train_loop.load_rank_state(states[self.rank])
 
     def load_checkpoint(
-        self, filename: str, map_location: Any = 'cpu', strict: bool = False, revise_keys: list | None = None
+        self, filename: str, map_location: Any = 'cpu', strict: bool = False, revise_keys: Sequence = WITHOUT_MODULE
     ) -> None:
         """Load weights from a file, a URL, or a folder of sharded weights.
 
@@ -245,7 +231,7 @@ class StrategyRunner(FlexibleRunner):
             filename,
             map_location=map_location,
             strict=strict,
-            revise_keys=[(r'^module.', '')] if revise_keys is None else revise_keys,
+            revise_keys=revise_keys,
             callback=lambda loaded: self.call_hook('after_load_checkpoint', checkpoint=loaded),
         )
 
@@ -289,38 +275,6 @@ class StrategyRunner(FlexibleRunner):
             extra_ckpt=extra,
             callback=lambda checkpoint: self.call_hook('before_save_checkpoint', checkpoint=checkpoint),
         )
-
-
-def strategy_of(cfg: Config) -> ConfigDict:
-    """The strategy that a config asks for, with the settings that mmengine's classic runner reads elsewhere.
-
-    Raises:
-        ValueError: If strategy and launcher do not fit together.
-    """
-    launched = cfg.get('launcher', 'none') not in (None, 'none')
-    strategy = ConfigDict(
-        _own(dict(cfg.get('strategy') or {'type': 'DDPStrategy' if launched else 'SingleStrategy'}), OWN_STRATEGIES)
-    )
-    kind = str(strategy.get('type'))
-    if launched and kind == 'florence.SingleStrategy':
-        raise ValueError(
-            f'strategy SingleStrategy runs one process, but the launcher {cfg.launcher!r} started several: use DDPStrategy.'
-        )
-    if not launched and kind == 'florence.DDPStrategy':
-        raise ValueError(
-            'strategy DDPStrategy needs several processes: start with tools/dist_train.sh, or leave the strategy out.'
-        )
-    if cfg.get('activation_checkpointing'):
-        strategy.setdefault('activation_checkpointing', cfg.activation_checkpointing)
-    if kind == 'florence.DDPStrategy':
-        wrapper = dict(cfg.get('model_wrapper_cfg') or {})
-        if cfg.get('find_unused_parameters'):
-            wrapper.setdefault('find_unused_parameters', True)
-        if wrapper:
-            strategy.setdefault('model_wrapper', wrapper)
-        if cfg.get('sync_bn'):
-            strategy.setdefault('sync_bn', cfg.sync_bn)
-    return strategy
 
 
 def _is_work_dir(source: str) -> bool:

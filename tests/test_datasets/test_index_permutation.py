@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from florence.datasets.index_permutation import permuted
-from florence.datasets.number_hash import hash_arrays, hash_numbers
+from florence.loading.number_hash import hash_arrays, hash_numbers
 
 
 @given(st.integers(1, 3000), st.integers(0, 2**64 - 1))

@@ -12,7 +12,8 @@ from mmengine.runner import Runner
 from tar_shards import PER_SHARD, all_keys, keys_of
 
 from florence.datasets import TooManyBadSamples, WebDatasetPairs, webdataset_pairs
-from florence.datasets.shard_stream import StreamShare, deal_shards, expand_shards
+from florence.datasets.shard_stream import deal_shards, expand_shards
+from florence.loading.stream_share import StreamShare
 from florence.tasks.text_hash import text_label
 
 

@@ -1,4 +1,5 @@
-"""Trains the tiny model, killing its processes with SIGKILL again and again, some of the times in the middle of a save, and resuming.
+"""Trains the tiny model, killing its processes with SIGKILL again and again, some of the times in the middle of a save, and
+resuming.
 
 Usage: killed_runs.py OUT_DIR single|zero2 KILLS SEED; writes OUT_DIR/result.json. Every run is a fork of this process, which has
 imported everything: thirty starts cost what one costs.

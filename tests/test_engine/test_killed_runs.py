@@ -14,7 +14,8 @@ from ranks import REPO_ROOT
 def test_losses_survive_ten_kills(strategy, tmp_path):
     script = Path(__file__).with_name('killed_runs.py')
     env = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': f'{REPO_ROOT}{os.pathsep}{REPO_ROOT / "tests"}'}
-    ended = subprocess.run([sys.executable, script, tmp_path, strategy, '10', '1'], env=env, capture_output=True, text=True, timeout=900)
+    command = [sys.executable, script, tmp_path, strategy, '10', '1']
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=900)
     assert ended.returncode == 0, ended.stderr[-2000:] + (tmp_path / 'killed' / 'log_0.txt').read_text()[-2000:]
     result = json.loads((tmp_path / 'result.json').read_text())
     whole = {iteration: loss for iteration, loss in result['whole']}

@@ -1,4 +1,5 @@
-"""Single process, data parallel and ZeRO 1, 2, 3 on two gloo ranks: the same losses, in every precision, with every saving of memory."""
+"""Single process, data parallel and ZeRO 1, 2, 3 on two gloo ranks: the same losses, in every precision, with every saving of
+memory."""
 
 import json
 from pathlib import Path

@@ -4,10 +4,10 @@ from collections.abc import Sized
 
 import numpy as np
 
-from florence.datasets.number_hash import IntArray
 from florence.datasets.sample_texts import texts_of
 from florence.datasets.samplers.grouped_draws import GroupedDraws
 from florence.datasets.samplers.position_sampler import PositionSampler
+from florence.loading.number_hash import IntArray
 from florence.registry import DATA_SAMPLERS
 from florence.tasks.text_hash import text_label
 

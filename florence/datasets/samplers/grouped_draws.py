@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from florence.datasets.index_permutation import permuted
-from florence.datasets.number_hash import IntArray, hash_arrays
+from florence.loading.number_hash import IntArray, hash_arrays
 
 MIN_BLOCK = 1024
 _BLOCK_KEY, _GROUP_KEY = 0, 1

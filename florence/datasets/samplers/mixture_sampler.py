@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch.utils.data import ConcatDataset
 
-from florence.datasets.number_hash import IntArray
 from florence.datasets.samplers.grouped_draws import GroupedDraws
 from florence.datasets.samplers.position_sampler import PositionSampler
+from florence.loading.number_hash import IntArray
 from florence.registry import DATA_SAMPLERS
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from florence.datasets.number_hash import IntArray
+from florence.loading.number_hash import IntArray
 
 BLOCK = 1024
 """Indices computed at once."""

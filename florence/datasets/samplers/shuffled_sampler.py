@@ -3,8 +3,8 @@
 from collections.abc import Sized
 
 from florence.datasets.index_permutation import permuted
-from florence.datasets.number_hash import IntArray, hash_arrays
 from florence.datasets.samplers.position_sampler import PositionSampler
+from florence.loading.number_hash import IntArray, hash_arrays
 from florence.registry import DATA_SAMPLERS
 
 

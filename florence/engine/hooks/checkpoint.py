@@ -11,8 +11,8 @@ from florence.registry import HOOKS
 class CheckpointHook(mmengine.hooks.CheckpointHook):
     """mmengine's hook in another order: the new checkpoint is written first, then old ones are removed.
 
-    mmengine removes first, so that a run killed while it saves, with `max_keep_ckpts=1`, has none left. `last_checkpoint` is replaced
-    atomically, and after the checkpoint that it names. What a killed save left behind is cleared at the start.
+    mmengine removes first, so that a run killed while it saves, with `max_keep_ckpts=1`, has none left. `last_checkpoint` is
+    replaced atomically, and after the checkpoint that it names. What a killed save left behind is cleared at the start.
     """
 
     def before_train(self, runner) -> None:

@@ -1,7 +1,7 @@
 """Exponential moving average of the weights, in fp32, under every strategy.
 
-Differs from mmengine's EMAHook, which copies the wrapped model: a half-precision copy loses the small updates of a slow average, and
-under ZeRO-3 a copied model has no weights. Here each rank averages what it holds, its shards under ZeRO-3, in fp32.
+Differs from mmengine's EMAHook, which copies the wrapped model: a half-precision copy loses the small updates of a slow average,
+and under ZeRO-3 a copied model has no weights. Here each rank averages what it holds, its shards under ZeRO-3, in fp32.
 """
 
 from collections.abc import Iterator

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
+from torch import Tensor
 
 from florence.atomic_files import write_json
 from florence.registry import HOOKS
@@ -23,6 +24,10 @@ def sample_names(data_batch: Any) -> list[str]:
     return found
 
 
+def _number(value: Any) -> float:
+    return float(value.detach() if isinstance(value, Tensor) else value)
+
+
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
     """Raises as soon as a loss is NaN or infinite, before anything is saved.
@@ -38,7 +43,7 @@ class FiniteLossHook(Hook):
         Raises:
             ValueError: If one is not finite.
         """
-        losses = {name: float(value) for name, value in (outputs or {}).items() if 'loss' in name}
+        losses = {name: _number(value) for name, value in (outputs or {}).items() if 'loss' in name}
         bad = {name: value for name, value in losses.items() if not math.isfinite(value)}
         if not bad:
             return
@@ -48,7 +53,7 @@ class FiniteLossHook(Hook):
         write_json(file, {'iter': iteration, 'losses': {name: str(value) for name, value in losses.items()}, 'samples': names})
         last = runner.message_hub.get_info('last_ckpt') if 'last_ckpt' in runner.message_hub.runtime_info else None
         raise ValueError(
-            f'{", ".join(f"{name} is {value}" for name, value in bad.items())} at iteration {iteration}; the {len(names)} samples of '
-            f'the batch are listed in {file}. Look at them, lower the learning rate or clip gradients, then '
+            f'{", ".join(f"{name} is {value}" for name, value in bad.items())} at iteration {iteration}; the {len(names)} '
+            f'samples of the batch are listed in {file}. Look at them, lower the learning rate or clip gradients, then '
             + (f'--resume: {last} is from before.' if last else 'start again: no checkpoint was saved yet.')
         )

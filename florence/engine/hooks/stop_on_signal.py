@@ -17,8 +17,8 @@ class StopOnSignalHook(Hook):
     """After the iteration in which the signal came: checkpoint, then exit with status 128 + signal.
 
     Args:
-        agree_interval: Iterations between the moments at which ranks ask each other whether one was told to stop; a single process
-            stops after the iteration at hand.
+        agree_interval: Iterations between the moments at which ranks ask each other whether one was told to stop; a single
+            process stops after the iteration at hand.
     """
 
     # After the periodic checkpoint: what that hook has just saved is not saved twice.

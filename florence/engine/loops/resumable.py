@@ -1,8 +1,8 @@
 """Training loops that go on exactly where a killed run stood: at the same sample, with the same random state.
 
-They take the place of mmengine's loops of the same kind in every run of `florence.StrategyRunner`. Differs from mmengine's: nothing
-that was consumed is loaded again; an epoch can be resumed in its middle; validation does not touch the random state of the training,
-so that it does not matter whether and when it ran.
+They take the place of mmengine's loops of the same kind in every run of `florence.StrategyRunner`. Differs from mmengine's:
+nothing that was consumed is loaded again; an epoch can be resumed in its middle; validation does not touch the random state of
+the training, so that it does not matter whether and when it ran.
 """
 
 import logging
@@ -16,10 +16,9 @@ from mmengine.dist import all_reduce, get_rank, get_world_size
 from mmengine.logging import print_log
 from torch import Tensor
 
-from florence.datasets.data_position import DataPosition
-from florence.datasets.resumable_loader import make_resumable
 from florence.engine.gradient_cache import GradientCache
 from florence.engine.random_state import random_state, random_state_kept, set_random_state
+from florence.loading import DataPosition, make_resumable
 from florence.registry import LOOPS
 
 
@@ -154,8 +153,8 @@ class IterTrainLoop(ResumableTraining, mmengine.runner.IterBasedTrainLoop):
                 yield batch
             if empty:
                 raise ValueError(
-                    f'the training data give no batch: {type(self.dataloader.dataset).__name__} has fewer samples than batch_size x '
-                    'ranks, and drop_last leaves the rest out. Lower batch_size or set drop_last=False.'
+                    f'the training data give no batch: {type(self.dataloader.dataset).__name__} has fewer samples than '
+                    'batch_size x ranks, and drop_last leaves the rest out. Lower batch_size or set drop_last=False.'
                 )
 
 

@@ -68,7 +68,9 @@ class GroupedOptimWrapperConstructor:
             ValueError: If a custom key matches no parameter.
         """
         if self.layer_decay < 1 and not any(hasattr(module, 'parameter_depth') for module in model.modules()):
-            raise ValueError(f'layer_decay: no part of {type(model).__name__} has parameter_depth, which tells the layer of a parameter.')
+            raise ValueError(
+                f'layer_decay: no part of {type(model).__name__} has parameter_depth, which tells the layer of a parameter.'
+            )
         never_decayed = model.no_weight_decay() if hasattr(model, 'no_weight_decay') else set()
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         unused_keys = set(self.custom_keys)

@@ -2,31 +2,31 @@
 2111.11432, section 2.7), through deepspeed.
 
 Differs from mmengine's DeepSpeedStrategy, of which it mends: start without CUDA and in a single process, several engines in one
-process, hooks that add to a checkpoint or read one, weights from a plain `.pth`, `auto_scale_lr`, `compile`, gradient clipping and
-accumulation and precision taken from the same `optim_wrapper` that the other strategies use, fp16 whose ranks agree on overflows, and
-checkpoints that appear whole or not at all, with a `.pth` of full fp32 weights that any strategy loads.
+process, hooks that add to a checkpoint or read one, weights from a plain `.pth`, `auto_scale_lr`, `compile`, gradient clipping
+and accumulation and precision taken from the same `optim_wrapper` that the other strategies use, fp16 whose ranks agree on
+overflows, and checkpoints that appear whole or not at all, with a `.pth` of full fp32 weights that any strategy loads.
 """
 
-import json
 import os
 import shutil
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine._strategy import BaseStrategy
 from mmengine.device import get_device
-from mmengine.dist import barrier, broadcast_object_list, init_dist, is_distributed, is_main_process
+from mmengine.dist import init_dist, is_distributed
 from mmengine.optim import BaseOptimWrapper
 from torch import nn
 
 from florence.engine.checkpoint_files import save_checkpoint_file, shards_folder
+from florence.engine.main_process import on_main_process
 from florence.engine.optimizers.mixed_precision import half_precision
 from florence.engine.strategies.deepspeed_model import DeepSpeedModel, DynamicLossScale
+from florence.engine.strategies.deepspeed_start import engine_config, start_group_of_one
 from florence.engine.strategies.prepared_model import PreparedModel
-from florence.engine.strategies.read_checkpoint import read_checkpoint, require_states
+from florence.engine.strategies.read_checkpoint import WITHOUT_MODULE, read_checkpoint, require_states
 from florence.engine.strategies.sharded_weights import full_state_dict, load_full_state_dict
 from florence.engine.strategies.whole_checkpoints import run_facts
 from florence.registry import STRATEGIES
@@ -36,9 +36,9 @@ from florence.registry import STRATEGIES
 class DeepSpeedStrategy(PreparedModel, BaseStrategy):
     """Training with ZeRO.
 
-    Gradient clipping (`clip_grad`), accumulation (`accumulative_counts`) and mixed precision (type `AmpOptimWrapper`) are read from
-    `optim_wrapper`, as for the other strategies. Mixed precision is autocast over fp32 weights; deepspeed's own `fp16` and `bf16`
-    blocks, which keep half-precision weights, can be given in `config` instead.
+    Gradient clipping (`clip_grad`), accumulation (`accumulative_counts`) and mixed precision (type `AmpOptimWrapper`) are read
+    from `optim_wrapper`, as for the other strategies. Mixed precision is autocast over fp32 weights; deepspeed's own `fp16` and
+    `bf16` blocks, which keep half-precision weights, can be given in `config` instead.
 
     Args:
         stage: ZeRO stage, 1, 2 or 3.
@@ -60,7 +60,7 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
             raise ValueError(
                 f"DeepSpeedStrategy: offload is 'none', 'optimizer' or, in stage 3, 'all'; got {offload!r} in stage {stage}."
             )
-        self.config = _engine_config(stage, offload, config)
+        self.config = engine_config(stage, offload, config)
         self.precision: torch.dtype | None = None
         self.loss_scale: DynamicLossScale | None = None
         super().__init__(activation_checkpointing=activation_checkpointing, **kwargs)
@@ -68,7 +68,7 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
     def _setup_env(self, *, launcher: str | None = None, **kwargs) -> None:
         super()._setup_env(launcher=launcher, **kwargs)
         if not is_distributed():
-            _start_group_of_one()
+            start_group_of_one()
 
     def _setup_distributed(self, launcher: str = 'pytorch', backend: str = 'nccl', **kwargs) -> None:
         init_dist(launcher, backend if torch.accelerator.is_available() else 'gloo', **kwargs)
@@ -125,7 +125,8 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
             clip.pop('type', 'norm') != 'norm' or clip.pop('norm_type', 2) != 2 or set(clip) - {'max_norm', 'error_if_nonfinite'}
         ):
             raise ValueError(
-                f'deepspeed clips the 2-norm of the gradients: give clip_grad=dict(max_norm=...), got {optim_wrapper["clip_grad"]}.'
+                f'deepspeed clips the 2-norm of the gradients: give clip_grad=dict(max_norm=...), got '
+                f'{optim_wrapper["clip_grad"]}.'
             )
         # Said in any case: deepspeed clips at 1.0 unless told otherwise.
         self.config.setdefault('gradient_clipping', clip.get('max_norm', 0.0))
@@ -169,7 +170,7 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
             return super().model_state_dict()
         return full_state_dict(self.model.module)
 
-    def load_model_state_dict(self, state_dict: dict, *, strict: bool = False, revise_keys: list = [(r'^module.', '')]) -> None:  # noqa: B006
+    def load_model_state_dict(self, state_dict: dict, *, strict: bool = False, revise_keys: Sequence = WITHOUT_MODULE) -> None:
         """Load full weights into the ranks' shards and into the optimizer's fp32 copies."""
         if not isinstance(self.model, DeepSpeedModel):
             return super().load_model_state_dict(state_dict, strict=strict, revise_keys=revise_keys)
@@ -181,7 +182,7 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
         *,
         map_location: Any = 'cpu',
         strict: bool = False,
-        revise_keys: list = [(r'^module.', '')],  # noqa: B006  (mmengine's signature; never changed)
+        revise_keys: Sequence = WITHOUT_MODULE,  # noqa: B006  (mmengine's signature; never changed)
         callback: Callable | None = None,
     ) -> dict:
         """Load weights from a checkpoint of any strategy, or from a folder of sharded weights.
@@ -215,8 +216,8 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
         saved_ranks, folder = checkpoint['meta'].get('world_size'), shards_folder(filename)
         if saved_ranks != self.world_size:
             raise ValueError(
-                f'{filename} was saved by {saved_ranks} ranks and cannot be resumed by {self.world_size}: start as many, or begin '
-                'from its weights with --load-from.'
+                f'{filename} was saved by {saved_ranks} ranks and cannot be resumed by {self.world_size}: start as many, or '
+                'begin from its weights with --load-from.'
             )
         if not folder.is_dir():
             raise ValueError(
@@ -253,7 +254,7 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
             callback(checkpoint)
         if save_optimizer and isinstance(self.model, DeepSpeedModel):
             self._save_shards(Path(filename))
-        _on_main_process(lambda: save_checkpoint_file(checkpoint, filename))
+        on_main_process(lambda: save_checkpoint_file(checkpoint, filename))
 
     def _save_shards(self, filename: Path) -> None:
         folder = shards_folder(filename)
@@ -264,54 +265,6 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
             for path in (folder, partial):
                 shutil.rmtree(path, ignore_errors=True)
 
-        _on_main_process(clear)
+        on_main_process(clear)
         self.model.engine.save_checkpoint(str(partial.parent), tag=partial.name, save_latest=False)
-        _on_main_process(lambda: os.replace(partial, folder))
-
-
-def _on_main_process(action: Callable[[], None]) -> None:
-    """Run on rank 0 while the others wait; an error there is raised everywhere, so that no rank waits for ever.
-
-    Raises:
-        OSError: What went wrong on rank 0.
-    """
-    outcome: list[str | None] = [None]
-    if is_main_process():
-        try:
-            action()
-        except OSError as error:
-            outcome = [str(error)]
-    broadcast_object_list(outcome)
-    if outcome[0] is not None:
-        raise OSError(outcome[0])
-    barrier()
-
-
-def _engine_config(stage: int, offload: str, extra: dict | str | None) -> dict[str, Any]:
-    if isinstance(extra, str):
-        if not Path(extra).is_file():
-            raise FileNotFoundError(f'DeepSpeedStrategy: no config file {extra!r}.')
-        extra = json.loads(Path(extra).read_text())
-    zero: dict[str, Any] = {'stage': stage}
-    if offload != 'none':
-        zero['offload_optimizer'] = {'device': 'cpu'}
-    if offload == 'all':
-        zero['offload_param'] = {'device': 'cpu'}
-    config = {
-        'steps_per_print': 10**13,  # the runner logs
-        'zero_allow_untested_optimizer': True,
-        'zero_force_ds_cpu_optimizer': False,  # deepspeed's own CPU optimizer needs a compiler; torch's fused one does not
-        **(dict(extra) if extra else {}),
-    }
-    config['zero_optimization'] = {**zero, **config.get('zero_optimization', {})}
-    return config
-
-
-def _start_group_of_one() -> None:
-    """A process group for a run without launcher: deepspeed needs one even for a single process."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    for name, value in {'RANK': 0, 'LOCAL_RANK': 0, 'WORLD_SIZE': 1, 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port}.items():
-        os.environ[name] = str(value)
-    init_dist('pytorch', 'nccl' if torch.cuda.is_available() else 'gloo')
+        on_main_process(lambda: os.replace(partial, folder))

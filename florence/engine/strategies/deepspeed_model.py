@@ -1,8 +1,8 @@
 """The model and optimizer wrappers through which mmengine's loops drive a deepspeed engine.
 
-They differ from mmengine's in passing on the options of `backward`, which a gradient cache needs; in casting only floating inputs,
-and only where the engine holds half-precision weights, so that labels stay int64; and in loss scaling for fp16 autocast, whose
-deepspeed form lets every rank decide by itself whether a step overflowed.
+They differ from mmengine's in passing on the options of `backward`, which a gradient cache needs; in casting only floating
+inputs, and only where the engine holds half-precision weights, so that labels stay int64; and in loss scaling for fp16 autocast,
+whose deepspeed form lets every rank decide by itself whether a step overflowed.
 """
 
 from collections.abc import Mapping

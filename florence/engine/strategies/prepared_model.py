@@ -32,8 +32,9 @@ class PreparedModel:
 
         Args:
             model: Wrapped or not.
-            compile: True, or arguments of `torch.compile` with `targets`: names of the modules to compile; without them each direct
-                part that has weights. The whole step is not compiled: it handles strings and samples, where each one breaks the graph.
+            compile: True, or arguments of `torch.compile` with `targets`: names of the modules to compile; without them each
+                direct part that has weights. The whole step is not compiled: it handles strings and samples, where each one
+                breaks the graph.
         """
         if not compile:
             return model

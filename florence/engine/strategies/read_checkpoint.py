@@ -10,6 +10,9 @@ from mmengine.runner.checkpoint import _load_checkpoint
 
 from florence.engine.checkpoint_files import problem_of
 
+# What mmengine removes from names: the prefix of a data-parallel wrapper.
+WITHOUT_MODULE = ((r'^module.', ''),)
+
 
 def read_checkpoint(filename: str | os.PathLike) -> dict[str, Any]:
     """A checkpoint with its weights under `state_dict`, on the CPU.

@@ -1,16 +1,16 @@
 """Checkpoints of the strategies whose ranks all hold the whole model: one file, written atomically."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mmengine
-from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner.checkpoint import weights_to_cpu
 
 from florence.engine.checkpoint_files import save_checkpoint_file
-from florence.engine.strategies.read_checkpoint import read_checkpoint, require_states
+from florence.engine.main_process import on_main_process
+from florence.engine.strategies.read_checkpoint import WITHOUT_MODULE, read_checkpoint, require_states
 
 
 def run_facts(strategy: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class WholeCheckpoints:
         *,
         map_location: Any = 'cpu',
         strict: bool = False,
-        revise_keys: list = [(r'^module.', '')],  # noqa: B006  (mmengine's signature; never changed)
+        revise_keys: Sequence = WITHOUT_MODULE,  # noqa: B006  (mmengine's signature; never changed)
         callback: Callable | None = None,
     ) -> dict:
         """Load weights from a checkpoint of any strategy.
@@ -74,10 +74,17 @@ class WholeCheckpoints:
         extra_ckpt: dict | None = None,
         callback: Callable | None = None,
     ) -> None:
-        """Write a checkpoint, atomically; called on every rank, written by the first."""
-        if not is_main_process():
-            return
-        extra_ckpt = extra_ckpt or {}
+        """Write a checkpoint, atomically; called on every rank, written by the first.
+
+        Raises:
+            OSError: If it cannot be written, on every rank.
+            ValueError: If a weight is no number, on every rank.
+        """
+        on_main_process(lambda: self._write(filename, save_optimizer, save_param_scheduler, extra_ckpt or {}, callback))
+
+    def _write(
+        self, filename: str, save_optimizer: bool, save_param_scheduler: bool, extra_ckpt: dict, callback: Callable | None
+    ) -> None:
         checkpoint: dict[str, Any] = {'state_dict': self.model_state_dict(), **extra_ckpt}
         checkpoint['meta'] = {**extra_ckpt.get('meta', {}), **run_facts(self)}
         if save_optimizer and hasattr(self, 'optim_wrapper'):

@@ -6,11 +6,11 @@ from typing import Any
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
-from florence.datasets.positioned_batch import PositionedBatch
-from florence.datasets.positioned_batches import PositionedBatchSampler
-from florence.datasets.positioned_stream import PositionedStream
-from florence.datasets.resumable_loader import num_streams
-from florence.datasets.seeded_dataset import SeededDataset
+from florence.loading.positioned_batch import PositionedBatch
+from florence.loading.positioned_batches import PositionedBatchSampler
+from florence.loading.positioned_stream import PositionedStream
+from florence.loading.resumable_loader import num_streams
+from florence.loading.seeded_dataset import SeededDataset
 
 
 class DataPosition:

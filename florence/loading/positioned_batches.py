@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from torch.utils.data import BatchSampler, Sampler
 
-from florence.datasets.seeded_dataset import EPOCH_STRIDE
+from florence.loading.seeded_dataset import EPOCH_STRIDE
 
 
 class PositionedBatchSampler(Sampler):

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from torch.utils.data import IterableDataset, get_worker_info
 
-from florence.datasets.positioned_batch import PositionedBatch, with_position
-from florence.datasets.sample_seed import generators_preserved
-from florence.datasets.shard_stream import StreamShare
-from florence.datasets.wrapped_dataset import WrappedDataset
+from florence.loading.positioned_batch import PositionedBatch, with_position
+from florence.loading.sample_seed import generators_preserved
+from florence.loading.stream_share import StreamShare
+from florence.loading.wrapped_dataset import WrappedDataset
 
 
 class ResumableStream(Protocol):

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from florence.datasets.positioned_batch import PositionedCollate, as_it_is
-from florence.datasets.positioned_batches import PositionedBatchSampler
-from florence.datasets.positioned_stream import PositionedStream
-from florence.datasets.seeded_dataset import SeededDataset
+from florence.loading.positioned_batch import PositionedCollate, as_it_is
+from florence.loading.positioned_batches import PositionedBatchSampler
+from florence.loading.positioned_stream import PositionedStream
+from florence.loading.seeded_dataset import SeededDataset
 
 
 def make_resumable(loader: DataLoader, seed: int, rank: int = 0, world_size: int = 1) -> DataLoader:

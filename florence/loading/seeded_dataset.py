@@ -5,9 +5,9 @@ from typing import Any
 
 from torch.utils.data import Dataset, get_worker_info
 
-from florence.datasets.number_hash import hash_numbers
-from florence.datasets.sample_seed import generators_preserved, seed_generators
-from florence.datasets.wrapped_dataset import WrappedDataset
+from florence.loading.number_hash import hash_numbers
+from florence.loading.sample_seed import generators_preserved, seed_generators
+from florence.loading.wrapped_dataset import WrappedDataset
 
 EPOCH_STRIDE = 1 << 48
 """Positions in one epoch of a sampler with an end; an endless sampler stays in epoch 0."""

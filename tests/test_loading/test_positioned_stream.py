@@ -11,8 +11,9 @@ from mmengine.runner import Runner
 from resume_helpers import assert_resumes_exactly, plain, run
 from tar_shards import write_shards
 
-from florence.datasets import DataPosition, StreamMixture, WebDatasetPairs, make_resumable
+from florence.datasets import StreamMixture, WebDatasetPairs
 from florence.datasets import webdataset_pairs as module
+from florence.loading import DataPosition, make_resumable
 
 FAULTS = {'00_01.jpg': b'broken', '02_03.txt': b' ', '03_05.jpg': None}
 

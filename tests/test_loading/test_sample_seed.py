@@ -6,8 +6,8 @@ import time
 import numpy as np
 import torch
 
-from florence.datasets.number_hash import hash_numbers
-from florence.datasets.sample_seed import generators_preserved, seed_generators
+from florence.loading.number_hash import hash_numbers
+from florence.loading.sample_seed import generators_preserved, seed_generators
 
 
 def draws() -> tuple[float, float, float]:

@@ -11,8 +11,9 @@ from mmengine.hooks import DistSamplerSeedHook
 from mmengine.runner import Runner
 from resume_helpers import NoisySet, assert_resumes_exactly, plain, run
 
-from florence.datasets import DataPosition, RecordPairs, WebDatasetPairs, make_resumable
+from florence.datasets import RecordPairs, WebDatasetPairs
 from florence.datasets.samplers import position_sampler
+from florence.loading import DataPosition, make_resumable
 
 SAMPLERS = {
     'shuffled': dict(type='florence.ShuffledSampler'),
