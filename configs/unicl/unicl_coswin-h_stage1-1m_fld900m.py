@@ -9,12 +9,13 @@ _base_ = [
     '../_base_/models/two_tower_coswin-h.py',
     '../_base_/datasets/fld900m.py',
     '../_base_/schedules/adamw_cosine.py',
+    '../_base_/strategies/florence_paper.py',
 ]
 max_iters = 1_000_000
 warmup_iters = 10_000
 train_cfg = dict(max_iters=max_iters, val_interval=20_000)
 train_dataloader = dict(batch_size=48)
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
+optim_wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', optimizer=dict(lr=1e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=warmup_iters),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=warmup_iters, end=max_iters, eta_min=1e-4),

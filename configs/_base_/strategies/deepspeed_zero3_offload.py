@@ -1,3 +1,2 @@
 # As stage 3, parameters and optimizer states in CPU memory.
 strategy = dict(type='DeepSpeedStrategy', stage=3, offload='all')
-optim_wrapper = dict(optimizer=dict(fused=True))

@@ -131,10 +131,18 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
         # Said in any case: deepspeed clips at 1.0 unless told otherwise.
         self.config.setdefault('gradient_clipping', clip.get('max_norm', 0.0))
         self.config.setdefault('gradient_accumulation_steps', cfg.pop('accumulative_counts', 1))
+        if 'optimizer' in cfg:
+            cfg['optimizer'] = self._fit_to_offload(dict(cfg['optimizer']))
         dtype, scale = cfg.pop('dtype', 'bfloat16'), cfg.pop('loss_scale', 'dynamic')
         if kind == 'AmpOptimWrapper':
             self._set_precision(half_precision(dtype), scale)
         return super().build_optim_wrapper({**cfg, 'type': 'florence.DeepSpeedOptimWrapper'}, model)
+
+    def _fit_to_offload(self, optimizer: dict) -> dict:
+        """In CPU memory Adam is updated by torch's fused kernel, which is many times faster there than the others."""
+        if 'offload_optimizer' in self.config['zero_optimization'] and optimizer.get('type') in ('Adam', 'AdamW'):
+            optimizer.setdefault('fused', True)
+        return optimizer
 
     def _set_precision(self, dtype: torch.dtype, scale: str | float | dict) -> None:
         blocks = [name for name in ('bf16', 'fp16', 'torch_autocast') if self.config.get(name, {}).get('enabled')]
