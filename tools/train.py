@@ -6,7 +6,9 @@ from pathlib import Path
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
 from florence.engine.config_files import load_config
-from florence.engine.launch import add_common_arguments, build_runner, default_work_dir, prepare_distributed, use_amp
+from florence.engine.launch import (
+    add_common_arguments, build_runner, default_work_dir, prepare_distributed, use_amp, use_checkpoint,
+)  # fmt: skip
 
 
 def parse_args() -> argparse.Namespace:
@@ -14,11 +16,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file, or mmdet::NAME.py for one that a package ships')
     parser.add_argument(
         '--resume', nargs='?', const='auto', metavar='CKPT',
-        help='continue a run: from a checkpoint, or without a value from the latest one of the work dir',
+        help='continue a run: from a checkpoint, or without a value from the latest one of the work dir, if there is one yet',
     )  # fmt: skip
     parser.add_argument('--load-from', metavar='CKPT', help='start from the weights of a checkpoint')
     parser.add_argument(
-        '--amp', nargs='?', const='', choices=('bfloat16', 'float16'), help='mixed precision, bfloat16 unless told otherwise'
+        '--amp', nargs='?', const='auto', choices=('auto', 'bfloat16', 'float16'),
+        help='mixed precision; auto, the default: as the config says, else bfloat16',
     )
     add_common_arguments(parser)
     return parser.parse_args()
@@ -29,19 +32,15 @@ def main() -> None:
     try:
         cfg = load_config(args.config, args.cfg_options)
         if args.amp is not None:
-            use_amp(cfg, args.amp or None)
+            use_amp(cfg, None if args.amp == 'auto' else args.amp)
         for checkpoint in (args.load_from, args.resume if args.resume != 'auto' else None):
             if checkpoint and '://' not in checkpoint and not Path(checkpoint).exists():
                 raise FileNotFoundError(f'no checkpoint {checkpoint!r}: check the path.')
+        cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
+        use_checkpoint(cfg, args.resume, args.load_from)
     except (FileNotFoundError, KeyError, ValueError) as error:
         sys.exit(f'error: {error.args[0]}')
     prepare_distributed(cfg, args.launcher)
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
-    if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
-    elif args.load_from:
-        cfg.load_from = args.load_from
     build_runner(cfg).train()
 
 

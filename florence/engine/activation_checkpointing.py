@@ -20,14 +20,14 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 
-def checkpoint_activations(model: nn.Module, patterns: Sequence[str]) -> list[str]:
+def checkpoint_activations(model: nn.Module, patterns: str | Sequence[str]) -> list[str]:
     """Recompute the activations of the named modules in the backward pass.
 
     Of nested matches the outer one counts: what it recomputes, its parts need not.
 
     Args:
         model: Changed in place; names and weights stay as they are.
-        patterns: Names of modules, with the wildcards of a shell; `*` also matches dots.
+        patterns: Name or names of modules, with the wildcards of a shell; `*` also matches dots.
 
     Returns:
         Names of the modules that are now checkpointed.
@@ -35,6 +35,7 @@ def checkpoint_activations(model: nn.Module, patterns: Sequence[str]) -> list[st
     Raises:
         ValueError: If a pattern matches no module.
     """
+    patterns = [patterns] if isinstance(patterns, str) else patterns
     names = [name for name, _ in model.named_modules() if name]
     matched: list[str] = []
     for pattern in patterns:

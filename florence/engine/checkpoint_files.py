@@ -19,6 +19,8 @@ from florence.atomic_files import atomic_path
 
 SHARDS_SUFFIX = '.shards'
 POINTER = 'last_checkpoint'
+FAILED_WRITE = ('PytorchStreamWriter', 'enforce fail', 'iostream error')  # in what torch's writer says
+SHARDS_NAME = re.compile(rf'.*(iter|epoch)_\d+{re.escape(SHARDS_SUFFIX)}(\.partial)?')
 
 
 def shards_folder(checkpoint: str | os.PathLike) -> Path:
@@ -44,7 +46,7 @@ def save_checkpoint_file(checkpoint: dict[str, Any], path: str | os.PathLike) ->
             torch.save(checkpoint, temporary)
     except (OSError, RuntimeError) as error:
         # torch's writer reports a full disk as RuntimeError.
-        if isinstance(error, RuntimeError) and 'PytorchStreamWriter' not in str(error) and 'enforce fail' not in str(error):
+        if isinstance(error, RuntimeError) and not any(sign in str(error) for sign in FAILED_WRITE):
             raise
         raise OSError(f'checkpoint {path} could not be written, {describe_space(path)}: {error}') from error
 
@@ -70,7 +72,8 @@ def remove_leftovers(work_dir: str | os.PathLike) -> None:
     for temporary in Path(work_dir).glob('.*-*.pth'):
         temporary.unlink(missing_ok=True)
     for folder in Path(work_dir).glob(f'*{SHARDS_SUFFIX}*'):
-        if folder.is_dir() and not (folder.suffix == SHARDS_SUFFIX and folder.with_suffix('.pth').is_file()):
+        vouched_for = folder.suffix == SHARDS_SUFFIX and folder.with_suffix('.pth').is_file()
+        if folder.is_dir() and SHARDS_NAME.fullmatch(folder.name) and not vouched_for:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -94,10 +97,20 @@ def problem_of(path: str | os.PathLike) -> str | None:
     return f'is damaged in {damaged}' if damaged else None
 
 
-def checkpoints_in(work_dir: str | os.PathLike) -> list[Path]:
-    """Checkpoints of a run, newest first: by progress where the names tell it, else by time.
+def problem_of_shards(checkpoint: str | os.PathLike) -> str | None:
+    """What is wrong with the ranks' parts that lie beside a checkpoint, None where nothing is or none are there."""
+    for part in sorted(shards_folder(checkpoint).glob('*.pt')):
+        problem = problem_of(part)
+        if problem is not None:
+            return f"cannot be resumed, of its ranks' parts {part.name} {problem}"
+    return None
 
-    A run saves by iterations or by epochs, and a stop on request always by iterations: among different kinds the time decides.
+
+def checkpoints_in(work_dir: str | os.PathLike) -> list[Path]:
+    """Checkpoints of a run, the one written last first; of those written at the same time, the one with the higher number.
+
+    Not by number alone: a run that went back to an earlier checkpoint is to go on from its own, and a run by epochs that was told
+    to stop has one by iterations too.
     """
     found = [path for path in Path(work_dir).glob('*.pth') if re.fullmatch(r'(iter|epoch)_\d+', path.stem)]
     return sorted(found, key=lambda path: (path.stat().st_mtime_ns, int(path.stem.rpartition('_')[2])), reverse=True)
@@ -111,7 +124,7 @@ def usable_checkpoints(work_dir: str | os.PathLike, report: Any) -> Iterator[Pat
         report: Called with one sentence per damaged file.
     """
     for path in checkpoints_in(work_dir):
-        problem = problem_of(path)
+        problem = problem_of(path) or problem_of_shards(path)
         if problem is None:
             yield path
         else:
@@ -127,3 +140,13 @@ def write_pointer(work_dir: str | os.PathLike, checkpoint: str | os.PathLike) ->
     """Note the newest whole checkpoint in `last_checkpoint`, the file that other OpenMMLab tools read."""
     with atomic_path(Path(work_dir) / POINTER) as temporary:
         temporary.write_text(str(checkpoint))
+
+
+def is_work_dir(source: str) -> bool:
+    """Whether a path is the folder of a run, not a checkpoint file, a URL or a folder of sharded weights."""
+    return (
+        '://' not in source
+        and Path(source).is_dir()
+        and not any(Path(source).glob('*_model_states.pt'))
+        and not (Path(source) / 'latest').is_file()
+    )

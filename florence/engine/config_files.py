@@ -48,7 +48,9 @@ def _packaged_config(path: str) -> Config:
 
 
 # Entries that the runner understands and that a config need not have.
-OPTIONAL_ENTRIES = ('activation_checkpointing', 'auto_scale_lr', 'compile', 'custom_hooks', 'strategy')
+OPTIONAL_ENTRIES = (
+    'activation_checkpointing', 'auto_scale_lr', 'compile', 'custom_hooks', 'strategy', 'train_cfg.gradient_cache',
+)  # fmt: skip
 
 
 def check_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
@@ -74,7 +76,7 @@ def check_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
                 node = node[int(part)]
             elif isinstance(node, Mapping) and part in node:
                 node = node[part]
-            elif depth == 0 and part in OPTIONAL_ENTRIES:
+            elif '.'.join(parts[: depth + 1]) in OPTIONAL_ENTRIES:
                 break
             elif isinstance(node, Mapping):
                 if depth == len(parts) - 1 and depth > 0 and 'type' in node:

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import FlexibleRunner, Runner
 
+from florence.engine.checkpoint_files import checkpoints_in
 from florence.engine.runner import StrategyRunner
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
@@ -55,6 +56,32 @@ def use_amp(cfg: Config, dtype: str | None = None) -> None:
     cfg.optim_wrapper.type = 'florence.AmpOptimWrapper'
     if dtype is not None or 'dtype' not in cfg.optim_wrapper:
         cfg.optim_wrapper.dtype = dtype or 'bfloat16'
+
+
+def use_checkpoint(cfg: Config, resume: str | None, load_from: str | None) -> None:
+    """Note what a training starts from.
+
+    Args:
+        cfg: Config of a training with its `work_dir`; changed in place.
+        resume: Checkpoint of the run to go on with; 'auto': the latest one of the work dir, and where there is none yet a start
+            from `load_from`; None: a new run.
+        load_from: Weights to start from; None: what the config says.
+
+    Raises:
+        ValueError: If both name a checkpoint.
+    """
+    if load_from:
+        cfg.load_from = load_from
+    if resume == 'auto':
+        # mmengine's runners know either the one or the other.
+        begun = bool(checkpoints_in(cfg.work_dir)) if 'runner_type' in cfg else None
+        cfg.resume = 'auto' if begun is None else begun
+        if begun:
+            cfg.load_from = None
+    elif resume:
+        if load_from:
+            raise ValueError(f'--resume {resume} and --load-from {load_from} both name a checkpoint: leave one of them out.')
+        cfg.resume, cfg.load_from = True, resume
 
 
 def build_runner(cfg: Config) -> FlexibleRunner | Runner:

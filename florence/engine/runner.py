@@ -9,7 +9,7 @@ named and the one before it used; `compile`, `activation_checkpointing`, `model_
 import copy
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -18,7 +18,7 @@ from mmengine.runner import FlexibleRunner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from florence.engine.checkpoint_files import latest_checkpoint
+from florence.engine.checkpoint_files import is_work_dir, latest_checkpoint
 from florence.engine.mmengine_configs import OWN_HOOKS, OWN_LOOPS, own_type, strategy_of
 from florence.engine.strategies.read_checkpoint import WITHOUT_MODULE
 from florence.registry import RUNNERS
@@ -46,14 +46,21 @@ class StrategyRunner(FlexibleRunner):
         if cfg.get('env_cfg') is None:
             cfg['env_cfg'] = ConfigDict(dist_cfg=ConfigDict(backend='nccl'))
         cfg['strategy'] = strategy_of(cfg)
+        goes_on_if_begun = cfg.get('resume') == 'auto'
+        if goes_on_if_begun:
+            cfg['resume'] = True  # mmengine allows no load_from beside a string
         runner = super().from_cfg(cfg)
+        runner._goes_on_if_begun = goes_on_if_begun
         runner._compile = cfg.get('compile', False)
         return runner
 
-    @property
-    def is_resuming(self) -> bool:
-        """Whether a checkpoint is loaded to go on with its run, not only for its weights."""
-        return bool(self._resume)
+    @cached_property
+    def _config_text(self) -> str:
+        return self.cfg.pretty_text  # formatting it takes longer than saving a small model
+
+    _goes_on_if_begun = False
+    is_resuming = False
+    """Whether a checkpoint is loaded to go on with its run, not only for its weights."""
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
         """mmengine's default hooks, and ours that keep a run safe; a hook that is None is left out."""
@@ -150,31 +157,32 @@ class StrategyRunner(FlexibleRunner):
     def load_or_resume(self) -> None:
         """Load the weights, or take up the run, that the config names.
 
-        `resume=True` without `load_from` means the newest checkpoint of the work dir that is not damaged; `load_from` may be the
-        work dir of another run, for its newest checkpoint.
+        `resume=True` without `load_from` means the newest checkpoint of the work dir that is not damaged, with `load_from` that
+        checkpoint. `resume='auto'` means the newest one of the work dir, and where there is none yet a start from the weights of
+        `load_from`. `load_from` may be the work dir of another run, for its newest checkpoint.
 
         Raises:
             FileNotFoundError: If there is no such checkpoint.
         """
-        if self._has_loaded or (not self._resume and self._load_from is None):
+        if self._has_loaded:
             return
         source = self._resume if isinstance(self._resume, str) else self._load_from
+        resumes = bool(self._resume)
+        if resumes and (source is None or self._goes_on_if_begun):
+            begun = self._latest_in(self.work_dir)
+            if begun is None:
+                self.logger.info(f'no checkpoint in {self.work_dir} yet: the run starts from {source or "the beginning"}')
+            source, resumes = begun or source, begun is not None
         if source is None:
-            source = self._latest_in(self.work_dir)
-            if source is None:
-                self.logger.info(f'no checkpoint in {self.work_dir} yet: the run starts from the beginning')
-                return
-        elif _is_work_dir(source):
+            return
+        if is_work_dir(source):
             found = self._latest_in(source)
             if found is None:
                 raise FileNotFoundError(
                     f'no checkpoint iter_N.pth or epoch_N.pth in {source}: train that config first, or name a file.'
                 )
             source = found
-        if self._resume:
-            self.resume(source)
-        else:
-            self.load_checkpoint(source)
+        (self.resume if resumes else self.load_checkpoint)(source)
         self._has_loaded = True
 
     def _latest_in(self, folder: str) -> str | None:
@@ -194,6 +202,7 @@ class StrategyRunner(FlexibleRunner):
         Raises:
             ValueError: If the checkpoint is damaged or does not fit this run.
         """
+        self.is_resuming = True
         checkpoint = self.strategy.resume(
             filename,
             resume_optimizer=resume_optimizer,
@@ -227,6 +236,7 @@ class StrategyRunner(FlexibleRunner):
         Raises:
             ValueError: If it is no checkpoint, with what is wrong.
         """
+        self.is_resuming = False
         self.strategy.load_checkpoint(
             filename,
             map_location=map_location,
@@ -261,7 +271,7 @@ class StrategyRunner(FlexibleRunner):
         """
         # The loop counts an epoch, or an iteration, after the hooks that save.
         done = {'epoch': self.epoch + 1, 'iter': self.iter} if by_epoch else {'epoch': self.epoch, 'iter': self.iter + 1}
-        meta = {**(meta or {}), **done, 'cfg': self.cfg.pretty_text, 'experiment_name': self.experiment_name}
+        meta = {**(meta or {}), **done, 'cfg': self._config_text, 'experiment_name': self.experiment_name}
         dataset_meta = getattr(self.train_dataloader.dataset, 'metainfo', None)
         if dataset_meta is not None:
             meta['dataset_meta'] = dataset_meta
@@ -275,16 +285,6 @@ class StrategyRunner(FlexibleRunner):
             extra_ckpt=extra,
             callback=lambda checkpoint: self.call_hook('before_save_checkpoint', checkpoint=checkpoint),
         )
-
-
-def _is_work_dir(source: str) -> bool:
-    """Whether a path is the folder of a run, not a checkpoint file, a URL or a folder of sharded weights."""
-    return (
-        '://' not in source
-        and Path(source).is_dir()
-        and not any(Path(source).glob('*_model_states.pt'))
-        and not (Path(source) / 'latest').is_file()
-    )
 
 
 def _has_length(loader: DataLoader) -> bool:

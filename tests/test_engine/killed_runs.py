@@ -14,14 +14,12 @@ import sys
 import time
 from pathlib import Path
 
-import deepspeed  # noqa: F401  (before the forks)
 import torch
 from mmengine.hooks import Hook
-from mmengine.registry import DefaultScope
 from tiny_training import tiny_config, train
 
 from florence.engine import checkpoint_files
-from florence.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, MODELS, OPTIM_WRAPPERS, STRATEGIES, VISBACKENDS
+from florence.registry import HOOKS
 
 MAX_ITERS = 24
 SAVE_INTERVAL = 3
@@ -104,14 +102,12 @@ def start(out: Path, strategy: str, halt_at_save: int = 0) -> list[int]:
     return children
 
 
-def preload() -> None:
-    """Import whatever a run imports on its way, by building its parts once."""
-    cfg = tiny_config('.', {})
-    with DefaultScope.overwrite_default_scope('florence'):
-        DATASETS.build(cfg.train_dataloader.dataset)[0]
-        MODELS.build(cfg.model)
-        for registry in (HOOKS, LOOPS, OPTIM_WRAPPERS, STRATEGIES, VISBACKENDS, DATA_SAMPLERS):
-            registry.import_from_location()
+def preload(out: Path) -> None:
+    """Import whatever a run imports on its way, by running one."""
+    import deepspeed.runtime.engine
+    import deepspeed.runtime.zero.stage_1_and_2  # noqa: F401
+
+    train(tiny_config(out, {'train_cfg.max_iters': 1}))
 
 
 def losses_of(out: Path) -> list[tuple[int, float]]:
@@ -132,7 +128,7 @@ def main() -> None:
     whole, killed = out / 'whole', out / 'killed'
     for folder in (whole, killed):
         folder.mkdir(parents=True)
-    preload()
+    preload(out / 'preload')
     finish(start(whole, strategy))
     in_save = 0
     for kill in range(kills):

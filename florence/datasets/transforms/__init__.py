@@ -13,7 +13,8 @@
 | `label` | `HashTextLabel` | identity of the text before any template, int in `[0, 2**63)` |
 | `is_templated` | `ExpandShortText` | whether a template changed `text` |
 
-Randomness comes from numpy's global generator, which mmengine seeds once per loader worker.
+Randomness comes from Python's and numpy's global generators, which the training loader seeds before each sample from its place in
+the training (`florence.loading`).
 """
 
 from florence.datasets.transforms.expand_short_text import ExpandShortText

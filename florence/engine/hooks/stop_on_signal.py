@@ -54,10 +54,12 @@ class StopOnSignalHook(Hook):
             return
         name = f'iter_{runner.iter + 1}.pth'
         path = os.path.join(runner.work_dir, name)
-        if not os.path.exists(path):
+        # A file of that name may also be of an earlier run in this folder, which went another way.
+        if runner.message_hub.runtime_info.get('last_ckpt') != path:
             runner.save_checkpoint(runner.work_dir, name, by_epoch=False)
         if is_main_process():
             write_pointer(runner.work_dir, path)
+        signal.signal(signal.SIGTERM, self._previous or signal.SIG_DFL)
         runner.logger.info(f'told to stop by signal {number}: saved {path}; the same command with --resume goes on from it')
         raise SystemExit(128 + number)
 
