@@ -16,11 +16,11 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.runner import FlexibleRunner
 from torch import nn
-from torch.utils.data import DataLoader
 
 from florence.engine.checkpoint_files import is_work_dir, latest_checkpoint
 from florence.engine.mmengine_configs import OWN_HOOKS, OWN_LOOPS, own_type, strategy_of
 from florence.engine.strategies.read_checkpoint import WITHOUT_MODULE
+from florence.loading.loader_sizes import batch_size_of, has_length
 from florence.registry import RUNNERS
 
 
@@ -98,10 +98,10 @@ class StrategyRunner(FlexibleRunner):
             param_scheduler=self.param_schedulers,
             compile=self._compile,
             dispatch_kwargs={
-                **({'epoch_length': len(loader)} if _has_length(loader) else {}),
+                **({'epoch_length': len(loader)} if has_length(loader) else {}),
                 'max_epochs': self.max_epochs,
                 'max_iters': self.max_iters,
-                'train_micro_batch_size_per_gpu': _batch_size(loader),
+                'train_micro_batch_size_per_gpu': batch_size_of(loader),
             },
         )
         self.optim_wrapper = self.strategy.optim_wrapper
@@ -256,7 +256,7 @@ class StrategyRunner(FlexibleRunner):
         by_epoch: bool = True,
         backend_args: dict | None = None,
     ) -> None:
-        """Write a checkpoint; every rank must call it, between an iteration and the next.
+        """Write a checkpoint; every rank must call it.
 
         Args:
             out_dir, filename: Where.
@@ -264,20 +264,22 @@ class StrategyRunner(FlexibleRunner):
             save_optimizer: Also what is needed to go on; without it the file is for evaluation.
             save_param_scheduler: Also the schedules.
             meta: Further entries for `meta`.
-            by_epoch: Called at the end of an epoch, which counts as done; else the iteration at hand counts as done.
+            by_epoch: For loops that cannot tell their progress: called at the end of an epoch, else of an iteration.
 
         Raises:
             OSError: If it cannot be written.
         """
-        # The loop counts an epoch, or an iteration, after the hooks that save.
-        done = {'epoch': self.epoch + 1, 'iter': self.iter} if by_epoch else {'epoch': self.epoch, 'iter': self.iter + 1}
+        if hasattr(self.train_loop, 'progress'):
+            done = self.train_loop.progress()
+        else:  # a loop of another package counts an epoch, or an iteration, after the hooks that save
+            done = {'epoch': self.epoch + by_epoch, 'iter': self.iter + (not by_epoch)}
         meta = {**(meta or {}), **done, 'cfg': self._config_text, 'experiment_name': self.experiment_name}
         dataset_meta = getattr(self.train_dataloader.dataset, 'metainfo', None)
         if dataset_meta is not None:
             meta['dataset_meta'] = dataset_meta
         extra: dict[str, Any] = {'meta': meta, 'message_hub': self.message_hub.state_dict()}
         if save_optimizer and hasattr(self.train_loop, 'rank_state'):
-            extra['rank_states'] = all_gather_object(self.train_loop.rank_state(at_epoch_end=by_epoch))
+            extra['rank_states'] = all_gather_object(self.train_loop.rank_state())
         self.strategy.save_checkpoint(
             filename=os.path.join(out_dir, filename),
             save_optimizer=save_optimizer,
@@ -285,16 +287,3 @@ class StrategyRunner(FlexibleRunner):
             extra_ckpt=extra,
             callback=lambda checkpoint: self.call_hook('before_save_checkpoint', checkpoint=checkpoint),
         )
-
-
-def _has_length(loader: DataLoader) -> bool:
-    try:
-        len(loader)
-    except TypeError:
-        return False
-    return True
-
-
-def _batch_size(loader: DataLoader) -> int:
-    size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None)
-    return size or getattr(loader.dataset, 'batch_size', 1)

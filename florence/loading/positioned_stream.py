@@ -61,6 +61,11 @@ class PositionedStream(WrappedDataset, IterableDataset):
         self.begin_at(0, [])
 
     @property
+    def batch_size(self) -> int:
+        """Samples in a batch."""
+        return self._own['batch_size']
+
+    @property
     def seed_of_run(self) -> int:
         """Seed of the augmentation; the order of the samples has its own."""
         return self._own['seed']

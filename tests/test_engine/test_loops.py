@@ -231,7 +231,7 @@ def test_training_with_save_best_and_log(tmp_path):
 
 def test_ema_weights_are_evaluated_once_and_given_back(tmp_path):
     recorder = Recorder()
-    ema = {'type': 'EMAHook', 'momentum': 0.5, 'priority': 'HIGHEST'}
+    ema = {'type': 'mmengine.EMAHook', 'ema_type': 'ExponentialMovingAverage', 'momentum': 0.5, 'priority': 'HIGHEST'}
     runner = make_runner(tmp_path, **train_options(), custom_hooks=[ema, recorder])
     runner.train()
     # from 2, the two steps of the first epoch leave 1 and 0; the average copies 1, then goes half way to 0

@@ -123,7 +123,7 @@ class ThroughputHook(Hook):
 
     def before_train(self, runner) -> None:
         """Prepare to count the operations of the first forward pass."""
-        if not self.mfu:
+        if not self.mfu or getattr(runner, '_compile', False):  # a compiled part hides its operations from the counter
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._forward = _ForwardFlops(model)

@@ -38,7 +38,10 @@ class ResumableTraining:
         self._follow_position()
         self.gradient_cache = GradientCache(**gradient_cache) if gradient_cache else None
         self.data_seconds = 0.0
+        self.between_epochs = False
+        self._ending_iter = self._ending_epoch = 0
         self._pending_random_state: dict | None = None
+        self._random_state_of_training: dict | None = None  # while validation draws
 
     def _follow_position(self) -> None:
         try:
@@ -48,16 +51,16 @@ class ResumableTraining:
         else:
             self.dataloader, self.position = loader, DataPosition(loader)
 
-    def rank_state(self, at_epoch_end: bool) -> dict[str, Any]:
-        """What this rank needs to go on exactly: random state and position in the data.
-
-        Args:
-            at_epoch_end: The next batch is the first one of an epoch.
-        """
+    def rank_state(self) -> dict[str, Any]:
+        """What this rank needs to go on exactly: random state and position in the data."""
         data = None if self.position is None else self.position.state_dict()
-        if data is not None and at_epoch_end and 'epoch' in data:
+        if data is not None and self.between_epochs and 'epoch' in data:
             data = {**data, 'epoch': data['epoch'] + 1, 'batches': 0}
-        return {'random': random_state(), 'data': data}
+        return {'random': self._random_state_of_training or random_state(), 'data': data}
+
+    def progress(self) -> dict[str, int]:
+        """Epochs and iterations that are done: hooks run, and may save, before the loop has counted."""
+        return {'epoch': self._epoch + self._ending_epoch, 'iter': self._iter + self._ending_iter}
 
     def load_rank_state(self, state: dict[str, Any]) -> None:
         """Go on from what `rank_state` gave."""
@@ -93,13 +96,17 @@ class ResumableTraining:
         else:
             outputs = runner.model.train_step(data_batch, optim_wrapper=runner.optim_wrapper)
         outputs = mean_over_ranks(outputs)
+        self._ending_iter = 1
         runner.call_hook('after_train_iter', batch_idx=batch_idx, data_batch=data_batch, outputs=outputs)
+        self._ending_iter = 0
         self._iter += 1
 
     def validate(self) -> None:
         """Validation, without a trace in the random state."""
-        with random_state_kept():
-            self.runner.val_loop.run()  # type: ignore[attr-defined]
+        self._random_state_of_training = random_state()
+        self.runner.val_loop.run()  # type: ignore[attr-defined]
+        set_random_state(self._random_state_of_training)
+        self._random_state_of_training = None
 
 
 def mean_over_ranks(log_vars: dict[str, Any]) -> dict[str, Any]:
@@ -183,9 +190,12 @@ class EpochTrainLoop(ResumableTraining, mmengine.runner.EpochBasedTrainLoop):
     def run_epoch(self) -> None:
         """The rest of one epoch."""
         self.runner.call_hook('before_train_epoch')
+        self.between_epochs = False
         self.runner.model.train()
         first = self._iter % len(self.dataloader) if self.position is not None else 0
         for index, data_batch in enumerate(self.batches(), start=first):
             self.train_step(index, data_batch)
+        self.between_epochs, self._ending_epoch = True, 1
         self.runner.call_hook('after_train_epoch')
+        self._ending_epoch = 0
         self._epoch += 1

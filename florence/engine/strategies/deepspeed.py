@@ -161,8 +161,7 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
 
         torch_autocast.TORCH_AUTOCAST_INITIALIZED = False  # else an earlier engine of this process would decide for this one
         if self.precision is not None:
-            # Inside the engine: it switches off an autocast that is entered outside.
-            model.forward = torch.autocast(get_device(), self.precision)(model.forward)  # type: ignore[method-assign]
+            _autocast_in_training(model, self.precision)
         batch_size = self.dispatch_kwargs.get('train_micro_batch_size_per_gpu') or 1
         engine, self.optim_wrapper.optimizer, *_ = deepspeed.initialize(
             model=model,
@@ -276,3 +275,14 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
         on_main_process(clear)
         self.model.engine.save_checkpoint(str(partial.parent), tag=partial.name, save_latest=False)
         on_main_process(lambda: os.replace(partial, folder))
+
+
+def _autocast_in_training(model: nn.Module, dtype: torch.dtype) -> None:
+    """Run the training's forward pass under autocast, inside the engine: it switches off one that is entered outside."""
+    full = model.forward
+    half = torch.autocast(get_device(), dtype)(full)
+
+    def forward(*args, **kwargs):
+        return (half if model.training else full)(*args, **kwargs)
+
+    model.forward = forward  # type: ignore[method-assign]
