@@ -3,6 +3,7 @@
 * `mmengine.dist.utils` selects a CUDA device in every launcher, so that a gloo job cannot start without CUDA.
 * `mmengine.runner.loops` sleeps two seconds whenever an iteration-based loop starts its data anew "to prevent
   possible deadlock"; the epoch-based loop of the same file starts its data anew without it.
+* `mmengine.hooks.Hook.end_of_epoch`, which the logger asks in every iteration, fails where the data have no length, as a stream.
 * `mmengine._strategy.deepspeed`, which every import of `mmengine.runner` runs, imports deepspeed: a second of start-up for
   those who do not use it. Its strategy does not work with current deepspeed; `florence.DeepSpeedStrategy` takes its place.
 """
@@ -35,6 +36,20 @@ def _no_sleep(module: Any) -> Iterator[None]:
 
 
 @contextmanager
+def _streams_have_no_last_batch(module: Any) -> Iterator[None]:
+    yield
+    end_of_epoch = module.Hook.end_of_epoch
+
+    def mended(self: Any, dataloader: Any, batch_idx: int) -> bool:
+        try:
+            return end_of_epoch(self, dataloader, batch_idx)
+        except TypeError:
+            return False
+
+    module.Hook.end_of_epoch = mended
+
+
+@contextmanager
 def _without_deepspeed(module: Any) -> Iterator[None]:
     loaded = {name: sys.modules[name] for name in ['deepspeed'] if name in sys.modules}
     sys.modules['deepspeed'] = None  # type: ignore[assignment]  # its import fails, which this module is prepared for
@@ -48,5 +63,6 @@ def _without_deepspeed(module: Any) -> Iterator[None]:
 MENDS = (
     Mend('mmengine.dist.utils', around=_cuda_device_only_with_cuda),
     Mend('mmengine.runner.loops', around=_no_sleep),
+    Mend('mmengine.hooks.hook', around=_streams_have_no_last_batch),
     Mend('mmengine._strategy.deepspeed', around=_without_deepspeed),
 )

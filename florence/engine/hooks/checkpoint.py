@@ -22,10 +22,14 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
             remove_leftovers(self.out_dir)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
-        outdated = self._note_kept(runner, step)
+        limited = self.max_keep_ckpts > 0
+        kept = [*(old for old in self.keep_ckpt_ids if old != step), step] if limited else []
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        if limited:
+            # In the checkpoint those that are about to go are listed too: killed before it has removed them, a run does it later.
+            runner.message_hub.update_info('keep_ckpt_ids', kept)
         runner.save_checkpoint(
             self.out_dir,
             name,
@@ -36,15 +40,8 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
         )
         if is_main_process():
             write_pointer(runner.work_dir, self.last_ckpt)
-            for old in outdated:
+            for old in kept[: -self.max_keep_ckpts]:
                 remove_checkpoint(self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old)))
-
-    def _note_kept(self, runner, step: int) -> list[int]:
-        """Note the checkpoints that remain after this one was saved; returns those to remove then."""
-        if self.max_keep_ckpts <= 0:
-            return []
-        kept = [old for old in self.keep_ckpt_ids if old != step] + [step]
-        self.keep_ckpt_ids.clear()
-        self.keep_ckpt_ids.extend(kept)  # a deque of max_keep_ckpts entries: the oldest fall out
-        runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
-        return [old for old in kept if old not in self.keep_ckpt_ids]
+        if limited:
+            self.keep_ckpt_ids.extend(kept)  # a deque of max_keep_ckpts entries: the oldest fall out
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))

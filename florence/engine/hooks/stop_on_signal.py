@@ -5,7 +5,7 @@ import signal
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, is_distributed, is_main_process
+from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import Hook
 
 from florence.engine.checkpoint_files import write_pointer
@@ -64,7 +64,7 @@ class StopOnSignalHook(Hook):
         raise SystemExit(128 + number)
 
     def _agreed(self, runner) -> int:
-        if not is_distributed():
+        if get_world_size() == 1:
             return self.received
         if (runner.iter + 1) % self.agree_interval:
             return 0

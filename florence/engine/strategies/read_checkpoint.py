@@ -1,6 +1,7 @@
 """Reading checkpoints of every kind: our files, mmengine's, plain state dicts, folders of sharded weights, URLs."""
 
 import os
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def read_checkpoint(filename: str | os.PathLike) -> dict[str, Any]:
             raise FileNotFoundError(f'no checkpoint {filename!r}: check the path.')
     try:
         checkpoint = _load_checkpoint(filename, map_location='cpu')
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
         problem = (problem_of(filename) if '://' not in filename else None) or f'cannot be read: {error}'
         raise ValueError(f'checkpoint {filename} {problem}. Use another one, or copy it again.') from error
     if not isinstance(checkpoint, dict):
