@@ -3,7 +3,7 @@
     python benchmarks/two_tower_step.py --json benchmarks/reports/two_tower_step_1thread.json
 
 Swin-T (timm's in open_clip, `CoSwin(embed='patch')` here) and CLIP's 12-layer text transformer of width 512, with the same weights,
-images and texts; no two texts are equal, so `UniCLLoss` computes what `ClipLoss` does: the script stops where the losses differ.
+images and texts; no two texts are equal, so that `UniCLLoss` computes what `ClipLoss` does: the script stops if losses differ.
 Cases: `captions` = texts of about ten tokens, which open_clip pads to 77 and we to the longest of the batch; `full` = texts that
 fill the context, the same work for both. Ours tokenizes within the step, open_clip's texts are tokenized in advance, as its data
 loader does. `ratio` is peer time over ours: above 1, ours is faster. Steps are interleaved; `cpu_ms` and `wall_ms` are medians,

@@ -43,5 +43,6 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
             for old in kept[: -self.max_keep_ckpts]:
                 remove_checkpoint(self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old)))
         if limited:
+            self.keep_ckpt_ids.clear()
             self.keep_ckpt_ids.extend(kept)  # a deque of max_keep_ckpts entries: the oldest fall out
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
