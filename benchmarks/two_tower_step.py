@@ -2,7 +2,7 @@
 
     python benchmarks/two_tower_step.py --json benchmarks/reports/two_tower_step_1thread.json
 
-Swin-T (timm's in open_clip, `CoSwin(embed='patch')` here) and CLIP's 12-layer text transformer of width 512, with the same weights,
+Swin-T (timm in open_clip, `CoSwin(embed='patch')` here) and the 12-layer text transformer of width 512, with the same weights,
 images and texts; no two texts are equal, so that `UniCLLoss` computes what `ClipLoss` does: the script stops if losses differ.
 Cases: `captions` = texts of about ten tokens, which open_clip pads to 77 and we to the longest of the batch; `full` = texts that
 fill the context, the same work for both. Ours tokenizes within the step, open_clip's texts are tokenized in advance, as its data

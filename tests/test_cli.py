@@ -54,6 +54,22 @@ def test_resume_continues_where_the_run_stopped(trained, tmp_path):
     assert 'Iter(train) [3/4]' in output and 'Iter(train) [1/4]' not in output and 'Iter(train) [2/4]' not in output
 
 
+def test_a_sharded_run_in_mixed_precision_is_trained_and_tested_in_one_process(tmp_path):
+    import torch
+
+    tiny = 'tests/configs/tiny_two_tower_tested.py'
+    sharded = ['--cfg-options', 'strategy.type=DeepSpeedStrategy', 'strategy.stage=2']
+    # There is nothing to resume yet.
+    tool('tools/train.py', tiny, '--work-dir', tmp_path, '--amp', 'float16', '--resume', *sharded)
+    assert (tmp_path / 'iter_2.pth').is_file() and any((tmp_path / 'iter_2.shards').glob('*optim_states.pt'))
+    saved = torch.load(tmp_path / 'iter_2.pth', weights_only=False)
+    assert saved['meta']['strategy'] == 'DeepSpeedStrategy' and saved['optim_wrapper']['loss_scale']['scale'] <= 2**16
+    assert "dtype='float16'" in saved['meta']['cfg'] and "type='florence.AmpOptimWrapper'" in saved['meta']['cfg']
+    tool('tools/test.py', tiny, tmp_path / 'iter_2.pth', '--work-dir', tmp_path / 'work', '--out', tmp_path / 'figures.json')
+    figures = json.loads((tmp_path / 'figures.json').read_text())
+    assert 0 <= figures['top1'] <= 100
+
+
 def test_test_writes_the_figures_as_json_and_two_ranks_agree(trained, tmp_path):
     options = ['--work-dir', tmp_path / 'work', '--cfg-options', *TINY_RUN]
     tool('tools/test.py', NANO, trained / 'iter_4.pth', '--out', tmp_path / 'one.json', *options)

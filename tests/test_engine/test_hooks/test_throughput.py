@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from toy_training import CLASSES, HIDDEN, IN, hook_of, toy_config, toy_train
 from torch import nn
+from toy_training import CLASSES, HIDDEN, IN, hook_of, toy_config, toy_train
 
 from florence.engine.hooks import ThroughputHook
 from florence.engine.hooks.throughput import _ForwardFlops, num_samples, peak_flops
