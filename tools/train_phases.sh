@@ -31,11 +31,7 @@ trap 'if [ -n "$running" ]; then kill -TERM "$running"; fi' TERM INT  # so that 
 
 for config in "${configs[@]}"; do
     work_dir=work_dirs/$(basename "$config" .py)
-    arguments=(--work-dir "$work_dir" "$@")
-    # --resume without a checkpoint would start from nothing instead of from the phase before.
-    if compgen -G "$work_dir/iter_*.pth" >/dev/null || compgen -G "$work_dir/epoch_*.pth" >/dev/null; then
-        arguments+=(--resume)
-    fi
+    arguments=(--work-dir "$work_dir" "$@" --resume)  # a phase without a checkpoint starts from its load_from
     echo "phase $config ${arguments[*]}"
     if [ "${FLORENCE_RANKS:-1}" -gt 1 ]; then
         bash "$tools/dist_train.sh" "$config" "$FLORENCE_RANKS" "${arguments[@]}" &

@@ -11,7 +11,9 @@ from florence.engine.strategies import SingleStrategy
 SHORT = {'type': 'IterTrainLoop', 'max_iters': 3}
 
 
-@pytest.mark.parametrize(('options', 'targets'), [(True, {'hidden', 'head'}), ({'targets': ['head'], 'backend': 'eager'}, {'head'})])
+@pytest.mark.parametrize(
+    ('options', 'targets'), [(True, {'hidden', 'head'}), ({'targets': ['head'], 'backend': 'eager'}, {'head'})]
+)
 def test_which_parts(options, targets, monkeypatch):
     import logging
 
@@ -37,7 +39,9 @@ def test_losses_stay(options, tmp_path):
         pytest.skip('needs a compiler: g++ is not there')
     hooks = {'throughput': {'type': 'ThroughputHook', 'peak_tflops': 1.0}}
     _, expected = toy_train(toy_config(tmp_path / 'plain', train_cfg=SHORT))
-    runner, losses = toy_train(toy_config(tmp_path / 'compiled', train_cfg=SHORT, compile={'targets': ['head'], **options}, default_hooks=hooks))
+    runner, losses = toy_train(
+        toy_config(tmp_path / 'compiled', train_cfg=SHORT, compile={'targets': ['head'], **options}, default_hooks=hooks)
+    )
     assert losses == pytest.approx(expected, rel=1e-5)
     assert runner.model.head._compiled_call_impl is not None and runner.model.hidden._compiled_call_impl is None
     assert list(runner.model.state_dict()) == ['scale', 'hidden.weight', 'hidden.bias', 'head.weight', 'head.bias']

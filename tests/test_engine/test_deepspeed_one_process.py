@@ -13,7 +13,7 @@ from florence.engine.hooks import EMAHook
 from florence.engine.runner import StrategyRunner
 from florence.engine.strategies.read_checkpoint import read_checkpoint
 
-pytest.importorskip('deepspeed')
+deepspeed = pytest.importorskip('deepspeed')
 STAGES = (1, 2, 3)
 LAUNCHED = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
 FP16 = {'type': 'AmpOptimWrapper', 'dtype': 'float16', 'optimizer': {'type': 'AdamW', 'lr': 0.01}}
@@ -29,7 +29,7 @@ def no_group_left():
     before = {name: os.environ.pop(name, None) for name in LAUNCHED}
     yield
     if dist.is_initialized():
-        dist.destroy_process_group()
+        deepspeed.comm.destroy_process_group()  # not torch's: deepspeed keeps the group too
     for name, value in before.items():
         os.environ.pop(name, None)
         if value is not None:
@@ -95,7 +95,9 @@ def test_damage_in_a_rank_s_part_leads_to_the_checkpoint_before(sharded, tmp_pat
     said = []
     monkeypatch.setattr(runner.logger, 'warning', said.append)
     runner.train()
-    assert hook_of(runner, ToyLosses).losses == pytest.approx({number: sharded[2][2][number] for number in range(9, 13)}, rel=1e-6)
+    assert hook_of(runner, ToyLosses).losses == pytest.approx(
+        {number: sharded[2][2][number] for number in range(9, 13)}, rel=1e-6
+    )
     assert any(part.name in line and 'the one before it is used' in line for line in said)
 
 
@@ -150,7 +152,9 @@ def test_a_folder_of_parts_starts_another_strategy(sharded, tmp_path):
 
 def test_resuming_under_another_strategy_is_an_error(single, sharded, tmp_path):
     path = str(sharded[2][0] / 'iter_4.pth')
-    with pytest.raises(ValueError, match=r'iter_4.pth cannot be resumed, it has no optimizer \(it was saved by DeepSpeedStrategy\)'):
+    with pytest.raises(
+        ValueError, match=r'iter_4.pth cannot be resumed, it has no optimizer \(it was saved by DeepSpeedStrategy\)'
+    ):
         toy_train(toy_config(tmp_path, resume=True, load_from=path))
     path = str(single[0] / 'iter_4.pth')
     with pytest.raises(ValueError, match=r'cannot be resumed, it has no optim_wrapper \(it was saved by SingleStrategy\)'):
@@ -186,7 +190,7 @@ def test_fp16_keeps_its_loss_scale_over_a_stop(stage, tmp_path):
         ({'strategy': zero(4)}, 'stage must be 1, 2 or 3, got 4'),
         ({'strategy': zero(2, offload='all')}, "offload is 'none', 'optimizer' or, in stage 3, 'all'; got 'all' in stage 2"),
         ({'optim_wrapper': {**FP16, 'clip_grad': {'max_norm': 1.0, 'norm_type': 1}}}, 'deepspeed clips the 2-norm'),
-        ({'optim_wrapper': FP16, 'strategy': zero(2, config={'bf16': {'enabled': True}})}, "both AmpOptimWrapper and the .* 'bf16'"),
+        ({'optim_wrapper': FP16, 'strategy': zero(2, config={'bf16': {'enabled': True}})}, "AmpOptimWrapper and the .* 'bf16'"),
         ({'optim_wrapper': {**FP16, 'type': 'ApexOptimWrapper'}}, "takes optim_wrapper.type .* got 'ApexOptimWrapper'"),
     ],
 )

@@ -86,7 +86,9 @@ class TestStart:
 class TestUnfitFiles:
     def test_weights_alone_cannot_be_resumed(self, finished, tmp_path):
         torch.save(finished[1].model.state_dict(), tmp_path / 'weights.pth')
-        with pytest.raises(ValueError, match=r'weights.pth cannot be resumed, it has no optimizer \(it holds weights only\).*--load-'):
+        with pytest.raises(
+            ValueError, match=r'weights.pth cannot be resumed, it has no optimizer \(it holds weights only\).*--load-'
+        ):
             toy_train(toy_config(tmp_path, resume=True, load_from=str(tmp_path / 'weights.pth')))
         _, found = weights_before_training(toy_config(tmp_path, load_from=str(tmp_path / 'weights.pth')))
         assert_weights_of(found, finished[0] / 'iter_12.pth')
@@ -198,7 +200,9 @@ class TestLoops:
         with pytest.raises(ValueError, match='training data give no batch: .* has fewer samples than batch_size x ranks'):
             toy_train(toy_config(tmp_path, options=options))
 
-    @pytest.mark.parametrize(('stage', 'needs'), [('train', 'optim_wrapper'), ('val', 'val_evaluator'), ('test', 'test_evaluator')])
+    @pytest.mark.parametrize(
+        ('stage', 'needs'), [('train', 'optim_wrapper'), ('val', 'val_evaluator'), ('test', 'test_evaluator')]
+    )
     def test_a_config_without_the_part_that_is_asked_for(self, stage, needs, tmp_path):
         without = {'train_dataloader': None, 'train_cfg': None, 'optim_wrapper': None}
         runner = StrategyRunner.from_cfg(toy_config(tmp_path, **without))

@@ -49,10 +49,10 @@ def calls(folder: Path) -> list[str]:
 
 def test_phases_run_in_order_and_resume_when_repeated(start, tmp_path):
     assert start('one.py', 'two.py', '--', '--amp').wait() == 0
-    first = ['train.py one.py --work-dir work_dirs/one --amp', 'train.py two.py --work-dir work_dirs/two --amp']
-    assert calls(tmp_path) == first
+    expected = [f'train.py {name}.py --work-dir work_dirs/{name} --amp --resume' for name in ('one', 'two')]
+    assert calls(tmp_path) == expected
     assert start('one.py', 'two.py', '--', '--amp').wait() == 0
-    assert calls(tmp_path) == [f'{line} --resume' for line in first]
+    assert calls(tmp_path) == expected
 
 
 def test_a_failed_phase_stops_the_rest_and_the_next_try_begins_there(start, tmp_path):
@@ -62,7 +62,7 @@ def test_a_failed_phase_stops_the_rest_and_the_next_try_begins_there(start, tmp_
     calls(tmp_path)
     (tmp_path / 'fail-two').unlink()
     assert start('one.py', 'two.py').wait() == 0
-    assert calls(tmp_path) == ['train.py one.py --work-dir work_dirs/one --resume', 'train.py two.py --work-dir work_dirs/two']
+    assert calls(tmp_path) == [f'train.py {name}.py --work-dir work_dirs/{name} --resume' for name in ('one', 'two')]
 
 
 def test_a_signal_reaches_the_phase_and_its_checkpoint_is_waited_for(start, tmp_path):
@@ -72,7 +72,7 @@ def test_a_signal_reaches_the_phase_and_its_checkpoint_is_waited_for(start, tmp_
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 143
-    assert calls(tmp_path) == ['train.py one.py --work-dir work_dirs/one', 'saved']
+    assert calls(tmp_path) == ['train.py one.py --work-dir work_dirs/one --resume', 'saved']
 
 
 def test_several_ranks(start, tmp_path, monkeypatch):
@@ -80,7 +80,7 @@ def test_several_ranks(start, tmp_path, monkeypatch):
     process = start('one.py')
     process.wait()
     (line,) = calls(tmp_path)
-    assert '--nproc_per_node=2' in line and line.endswith('train.py one.py --launcher pytorch --work-dir work_dirs/one')
+    assert '--nproc_per_node=2' in line and line.endswith('train.py one.py --launcher pytorch --work-dir work_dirs/one --resume')
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,15 @@ from mmengine.dist import init_dist
 
 
 def engine_config(stage: int, offload: str, extra: dict | str | None) -> dict[str, Any]:
+    """Settings of an engine.
+
+    Args:
+        stage, offload: As `DeepSpeedStrategy` takes them.
+        extra: Further settings, or the path of a JSON file with some; they win.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
     if isinstance(extra, str):
         if not Path(extra).is_file():
             raise FileNotFoundError(f'DeepSpeedStrategy: no config file {extra!r}.')

@@ -10,7 +10,9 @@ from florence.engine.runner import StrategyRunner
 
 
 def keeping(number, interval=2, **options):
-    return {'checkpoint': {'type': 'CheckpointHook', 'by_epoch': False, 'interval': interval, 'max_keep_ckpts': number, **options}}
+    return {
+        'checkpoint': {'type': 'CheckpointHook', 'by_epoch': False, 'interval': interval, 'max_keep_ckpts': number, **options}
+    }
 
 
 def checkpoints(folder):

@@ -14,7 +14,7 @@ from florence.structures import ImageTextSample
 def test_the_run_stops_before_anything_is_saved(at, saved, tmp_path):
     hooks = {'checkpoint': {'type': 'CheckpointHook', 'by_epoch': False, 'interval': 2 if at == 6 else 3}}
     cfg = toy_config(tmp_path, model={'type': 'ToyNet', 'spoiled_at': at}, default_hooks=hooks)
-    with pytest.raises(ValueError, match=rf'loss is nan, loss_toy is nan at iteration {at}|loss_toy is nan.*at iteration {at}') as told:
+    with pytest.raises(ValueError, match=rf'loss_toy is nan.* at iteration {at}; the 4') as told:
         toy_train(cfg)
     file = tmp_path / f'nonfinite_loss_iter_{at}_rank_0.json'
     message = str(told.value)

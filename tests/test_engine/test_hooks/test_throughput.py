@@ -88,9 +88,9 @@ def test_mfu_can_be_left_out(tmp_path):
 
 def test_the_peak_of_a_known_gpu_is_its_data_sheet_s(monkeypatch):
     gpu = torch.device('cuda')
-    for name, tflops in (('NVIDIA H100 PCIe', 756), ('NVIDIA H100 80GB HBM3', 989), ('NVIDIA A100-SXM4-40GB', 312), ('NVIDIA L4', 121),
-                         ('NVIDIA L40S', 362)):  # fmt: skip
-        monkeypatch.setattr(torch.cuda, 'get_device_name', lambda device, name=name: name)
+    known = {'H100 PCIe': 756, 'H100 80GB HBM3': 989, 'A100-SXM4-40GB': 312, 'L4': 121, 'L40S': 362}
+    for name, tflops in known.items():
+        monkeypatch.setattr(torch.cuda, 'get_device_name', lambda device, name=name: f'NVIDIA {name}')
         assert peak_flops(gpu) == tflops * 1e12
 
 
