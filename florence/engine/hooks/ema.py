@@ -77,7 +77,9 @@ class EMAHook(Hook):
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Save both; under ZeRO-3 every rank must take part."""
         self._swap()
-        state = runner.strategy.model_state_dict()
+        # mmengine's classic runner has no strategy: its model is whole.
+        holder = getattr(runner, 'strategy', None)
+        state = self._model.state_dict() if holder is None else holder.model_state_dict()
         # On CPU these are the live weights, which are about to change back.
         average = {name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()}
         self._swap()
@@ -90,7 +92,7 @@ class EMAHook(Hook):
             self._restart_after_load = True
             return
         average = checkpoint['state_dict']
-        if runner.is_resuming:
+        if getattr(runner, 'is_resuming', False) or getattr(runner, '_resume', False) is True:
             checkpoint['state_dict'] = checkpoint['ema_state_dict']
         names = [name for name, parameter in self._model.named_parameters() if parameter.requires_grad]
         with gathered(self._model):
