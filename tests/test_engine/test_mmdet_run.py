@@ -1,4 +1,4 @@
-"""A config of mmdet through our runner: trained, told to stop within an epoch, resumed with the losses of an uninterrupted run."""
+"""A config of mmdet through our runner: told to stop within an epoch, and resumed with the losses of an uninterrupted run."""
 
 import os
 import signal

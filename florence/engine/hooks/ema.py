@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
-from florence.engine.strategies.sharded_weights import gathered, is_partitioned, own_part
+from florence.engine.strategies.sharded_weights import is_partitioned, own_part
 from florence.registry import HOOKS
 
 
@@ -39,14 +39,18 @@ class EMAHook(Hook):
             raise ValueError(f'EMAHook: momentum is the share of the new weights, in (0, 1), got {momentum}.')
         self.momentum, self.begin, self.interval = momentum, begin, interval
         self._average: list[Tensor] = []
+        self._restart_after_load = False
 
     def before_run(self, runner) -> None:
         """Start from the weights as they are; runs before a checkpoint is loaded."""
         self._model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._average = [_held(parameter).detach().float().clone() for parameter in self._averaged()]
 
+    def _named(self) -> Iterator[tuple[str, nn.Parameter]]:
+        return ((name, parameter) for name, parameter in self._model.named_parameters() if parameter.requires_grad)
+
     def _averaged(self) -> Iterator[nn.Parameter]:
-        return (parameter for parameter in self._model.parameters() if parameter.requires_grad)
+        return (parameter for _, parameter in self._named())
 
     @torch.no_grad()
     def after_train_iter(self, runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
@@ -88,22 +92,18 @@ class EMAHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Take the average from a checkpoint; the run itself goes on from the trained weights."""
-        if 'ema_state_dict' not in checkpoint:
+        resuming = getattr(runner, 'is_resuming', getattr(runner, '_resume', False))  # the classic runner has the second
+        if not resuming or 'ema_state_dict' not in checkpoint:
             self._restart_after_load = True
             return
         average = checkpoint['state_dict']
-        if getattr(runner, 'is_resuming', False) or getattr(runner, '_resume', False) is True:
-            checkpoint['state_dict'] = checkpoint['ema_state_dict']
-        names = [name for name, parameter in self._model.named_parameters() if parameter.requires_grad]
-        with gathered(self._model):
-            wholes = [parameter.shape for parameter in self._averaged()]
-        for index, (name, parameter) in enumerate(zip(names, self._averaged(), strict=True)):
-            if average[name].shape == wholes[index]:
-                self._average[index] = own_part(average[name].float(), parameter).to(self._average[index].device)
+        checkpoint['state_dict'] = checkpoint['ema_state_dict']
+        for index, (name, parameter) in enumerate(self._named()):
+            self._average[index] = own_part(average[name].float(), parameter).to(self._average[index].device)
 
     def before_train(self, runner) -> None:
-        """Where weights without an average were loaded, start from them."""
-        if getattr(self, '_restart_after_load', False):
+        """Where weights were loaded to start from, the average starts from them too."""
+        if self._restart_after_load:
             self.before_run(runner)
             self._restart_after_load = False
 
