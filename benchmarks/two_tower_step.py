@@ -128,8 +128,8 @@ def measure(steps: dict[str, Step], repeats: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--batch', type=int, default=8)
-    parser.add_argument('--repeats', type=int, default=7)
+    parser.add_argument('--batch', type=int, default=4)
+    parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--json', type=Path, help='also write the result here')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -6,6 +6,8 @@
 * `mmengine.hooks.Hook.end_of_epoch`, which the logger asks in every iteration, fails where the data have no length, as a stream.
 * `mmengine._strategy.deepspeed`, which every import of `mmengine.runner` runs, imports deepspeed: a second of start-up for
   those who do not use it. Its strategy does not work with current deepspeed; `florence.DeepSpeedStrategy` takes its place.
+* `mmengine.logging.history_buffer` copies the whole history of every logged figure in every iteration: two milliseconds an iteration
+  after a few hundred thousand of them. Here the arrays grow by half of their length at a time.
 """
 
 import sys
@@ -60,7 +62,35 @@ def _without_deepspeed(module: Any) -> Iterator[None]:
         sys.modules.update(loaded)
 
 
+def _appended(history: Any, value: float, max_length: int) -> Any:
+    """A history with one more entry, at most `max_length`: a view of a larger array, which is copied only when it is full."""
+    import numpy as np
+
+    store, length = history.base, len(history)
+    first = 0 if store is None else (history.ctypes.data - store.ctypes.data) // history.itemsize
+    if store is None or store.ndim != 1 or store.dtype != np.float64 or first + length == len(store):
+        store, first = np.empty(max(64, length + length // 2 + 1)), 0
+        store[:length] = history
+    end = first + length + 1
+    store[end - 1] = value
+    return store[max(first, end - max_length) : end]
+
+
+@contextmanager
+def _histories_grow_by_steps(module: Any) -> Iterator[None]:
+    yield
+
+    def update(self: Any, log_val: float, count: int = 1) -> None:
+        if not isinstance(log_val, int | float) or not isinstance(count, int | float):
+            raise TypeError(f'log_val must be int or float but got {type(log_val)}, count must be int but got {type(count)}')
+        self._log_history = _appended(self._log_history, log_val, self.max_length)
+        self._count_history = _appended(self._count_history, count, self.max_length)
+
+    module.HistoryBuffer.update = update
+
+
 MENDS = (
+    Mend('mmengine.logging.history_buffer', around=_histories_grow_by_steps),
     Mend('mmengine.dist.utils', around=_cuda_device_only_with_cuda),
     Mend('mmengine.runner.loops', around=_no_sleep),
     Mend('mmengine.hooks.hook', around=_streams_have_no_last_batch),

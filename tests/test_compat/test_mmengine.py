@@ -1,6 +1,7 @@
 """Mended launchers and loops of mmengine."""
 
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import mmengine.dist.utils
 import mmengine.runner.loops
 import pytest
 import torch
+from mmengine.logging import HistoryBuffer
 from torch.utils.data import DataLoader
 
 RANK_PROGRAM = """
@@ -77,3 +79,26 @@ def test_environment_report_of_mmengine_works():
     from mmengine.utils.dl_utils import collect_env
 
     assert collect_env()['PyTorch'] == torch.__version__
+
+
+def test_a_history_holds_the_last_entries_and_is_copied_rarely():
+    buffer = HistoryBuffer(max_length=100)
+    copies = 0
+    store = None
+    for step in range(1000):
+        buffer.update(float(step), count=2)
+        copies += buffer.data[0].base is not store
+        store = buffer.data[0].base
+        values, counts = buffer.data
+        assert values[-1] == step and len(values) == len(counts) == min(step + 1, 100)
+    assert copies < 30
+    assert list(buffer.data[0]) == list(range(900, 1000)) and set(buffer.data[1]) == {2}
+    assert buffer.mean(4) == pytest.approx(sum(range(996, 1000)) / 8)
+    restored = pickle.loads(pickle.dumps(buffer))
+    restored.update(7)
+    assert list(restored.data[0][-2:]) == [999, 7] and buffer.data[0][-1] == 999
+    fresh = HistoryBuffer([1, 2], [1, 1])
+    fresh.update(3)
+    assert list(fresh.data[0]) == [1, 2, 3]
+    with pytest.raises(TypeError, match='int or float'):
+        fresh.update('3')

@@ -18,8 +18,9 @@ TRAIN = """
 import sys
 from tiny_training import tiny_config, train
 for stage in (2, 3):
-    options = {'train_cfg.max_iters': 3, 'default_hooks.checkpoint.interval': 3, 'custom_hooks': [dict(type='TrainTokenizerHook')]}
-    cfg = tiny_config(f'{sys.argv[1]}/{stage}', {**options, 'strategy': dict(type='DeepSpeedStrategy', stage=stage)})
+    options = {'train_cfg.max_iters': 3, 'default_hooks.checkpoint.interval': 3}
+    options['custom_hooks'] = [{'type': 'TrainTokenizerHook'}]
+    cfg = tiny_config(f'{sys.argv[1]}/{stage}', {**options, 'strategy': {'type': 'DeepSpeedStrategy', 'stage': stage}})
     cfg.experiment_name = f'zero{stage}'
     train(cfg)
 """
