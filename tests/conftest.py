@@ -1,5 +1,6 @@
 """Seeds, the folder of real test data, and small helpers shared by all tests."""
 
+import json
 import os
 import random
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2)
 
@@ -15,13 +17,12 @@ REPO_ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(autouse=True)
 def default_scope_restored():
-    """A runner sets mmengine's global default scope; the next test must not find it."""
+    """A runner sets mmengine's global default scope; a test must not find that of another, nor of a fixture of a module."""
     from mmengine.registry import DefaultScope
 
-    before = dict(DefaultScope._instance_dict)
+    DefaultScope._instance_dict.clear()
     yield
     DefaultScope._instance_dict.clear()
-    DefaultScope._instance_dict.update(before)
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +45,27 @@ def test_data() -> Path:
 @pytest.fixture
 def repo_root() -> Path:
     return REPO_ROOT
+
+
+@pytest.fixture
+def make_pairs(tmp_path):
+    """Write `count` jpg images with `pairs.json`; a fault is 'truncated', 'missing' or 'empty', by index."""
+
+    def make(count: int, faults: dict[int, str] | None = None) -> Path:
+        (tmp_path / 'pairs.json').write_text(json.dumps(_write_images(tmp_path, count, faults or {})))
+        return tmp_path
+
+    return make
+
+
+def _write_images(folder: Path, count: int, faults: dict[int, str]) -> list[dict]:
+    records = []
+    for index in range(count):
+        fault = faults.get(index)
+        path = folder / f'{index}.jpg'
+        if fault != 'missing':
+            Image.fromarray(np.full((16, 16, 3), 10 + index % 200, np.uint8)).save(path)
+        if fault == 'truncated':
+            path.write_bytes(path.read_bytes()[:200])
+        records.append({'image': path.name, 'text': ' ' if fault == 'empty' else f'picture number {index}'})
+    return records

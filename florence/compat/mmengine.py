@@ -6,8 +6,8 @@
 * `mmengine.hooks.Hook.end_of_epoch`, which the logger asks in every iteration, fails where the data have no length, as a stream.
 * `mmengine._strategy.deepspeed`, which every import of `mmengine.runner` runs, imports deepspeed: a second of start-up for
   those who do not use it. Its strategy does not work with current deepspeed; `florence.DeepSpeedStrategy` takes its place.
-* `mmengine.logging.history_buffer` copies the whole history of every logged figure in every iteration: two milliseconds an iteration
-  after a few hundred thousand of them. Here the arrays grow by half of their length at a time.
+* `mmengine.logging.history_buffer` copies the whole history of every logged figure in every iteration: milliseconds an iteration
+  after some hundred thousand of them. Here the arrays grow by half of their length at a time.
 """
 
 import sys

@@ -21,9 +21,12 @@ class Linear(nn.Linear):
         """`(..., in_features)` to `(..., out_features)`."""
         if not _onednn_serves(input, self.weight):
             return super().forward(input)
-        if not torch.is_grad_enabled():
-            return _multiply(input, self.weight, self.bias)
-        return _OneDNNLinear.apply(input, self.weight, self.bias)
+        if torch.is_grad_enabled():
+            # Whatever the number of rows: ranks that differ in it must not differ in the order in which gradients get ready.
+            return _OneDNNLinear.apply(input, self.weight, self.bias)
+        if input.numel() < MIN_ROWS * input.shape[-1]:
+            return super().forward(input)
+        return _multiply(input, self.weight, self.bias)
 
 
 def _onednn_serves(x: Tensor, weight: Tensor) -> bool:
@@ -33,7 +36,7 @@ def _onednn_serves(x: Tensor, weight: Tensor) -> bool:
         and not torch.jit.is_tracing()
         and not torch.is_autocast_enabled('cpu')
         and x.dtype == weight.dtype == torch.float32
-        and x.numel() >= MIN_ROWS * x.shape[-1]
+        and x.numel() > 0
         and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
     )

@@ -18,6 +18,7 @@ import torch
 from mmengine.hooks import Hook
 from tiny_training import tiny_config, train
 
+from florence.compat.module_view import ModuleView
 from florence.engine import checkpoint_files
 from florence.registry import HOOKS
 
@@ -73,7 +74,7 @@ def _halt(number: int, marker: Path) -> None:
             marker.touch()
             time.sleep(60)
 
-    checkpoint_files.torch = type('torch', (), {'save': staticmethod(half_save)})
+    checkpoint_files.torch = ModuleView(torch, save=half_save)
 
 
 def start(out: Path, strategy: str, halt_at_save: int = 0) -> list[int]:

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from florence.layers import Linear
+from florence.layers.linear import MIN_ROWS
 
 needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason='this PyTorch has no oneDNN')
 
@@ -68,3 +69,13 @@ def test_the_user_can_switch_onednn_off():
     layer, x = Linear(8, 4), torch.randn(40, 8)
     with torch.backends.mkldnn.flags(enabled=False):
         assert 'OneDNN' not in type(layer(x).grad_fn).__name__
+
+
+@pytest.mark.parametrize('rows', [1, MIN_ROWS - 1, MIN_ROWS, 5 * MIN_ROWS])
+def test_gradients_get_ready_in_one_order_for_every_number_of_rows(rows):
+    # Ranks with different numbers of rows reduce their gradients in the order in which these get ready.
+    layer, ready = Linear(6, 4), []
+    for name, parameter in layer.named_parameters():
+        parameter.register_post_accumulate_grad_hook(lambda _, name=name: ready.append(name))
+    layer(torch.randn(rows, 6)).sum().backward()
+    assert ready == ['weight', 'bias']

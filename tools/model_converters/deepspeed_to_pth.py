@@ -12,22 +12,8 @@ import sys
 from pathlib import Path
 
 import florence  # noqa: F401  (first: it mends mmengine)
-import torch
 from florence.engine.checkpoint_files import save_checkpoint_file
 from florence.engine.strategies.read_checkpoint import read_checkpoint
-
-
-def without_parameters(source: Path) -> dict:
-    """What the state dict of the saved model holds besides parameters, such as a learned vocabulary, which deepspeed leaves out.
-
-    Args:
-        source: As for `convert`.
-    """
-    pointer = source / 'latest'
-    folder = source / pointer.read_text().strip() if pointer.is_file() else source
-    saved = torch.load(min(folder.glob('*_model_states.pt')), map_location='cpu', weights_only=False)
-    parameters = {name for group in saved['param_shapes'] for name in group} | set(saved.get('frozen_param_shapes') or {})
-    return {name: value for name, value in saved['module'].items() if name not in parameters}
 
 
 def convert(source: Path, target: Path) -> int:
@@ -49,7 +35,6 @@ def convert(source: Path, target: Path) -> int:
     if not source.is_dir():
         raise FileNotFoundError(f'no folder {source}: check the path.')
     checkpoint = read_checkpoint(source)
-    checkpoint['state_dict'] = {**without_parameters(source), **checkpoint['state_dict']}
     save_checkpoint_file(checkpoint, target)
     return sum(value.numel() for value in checkpoint['state_dict'].values() if hasattr(value, 'numel'))
 

@@ -169,6 +169,7 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
             config={**self.config, 'train_micro_batch_size_per_gpu': batch_size},
             dist_init_required=False,
         )
+        engine._copy_recovery_script = lambda *_: None  # scripts of deepspeed have no business in a work dir
         return DeepSpeedModel(engine)
 
     def model_state_dict(self) -> dict:

@@ -62,8 +62,8 @@ def require_states(checkpoint: dict[str, Any], names: Sequence[str], filename: s
         )
 
 
-def consolidated_weights(folder: str | os.PathLike) -> dict[str, torch.Tensor]:
-    """fp32 weights from a folder that deepspeed saved.
+def consolidated_weights(folder: str | os.PathLike) -> dict[str, Any]:
+    """fp32 weights from a folder that deepspeed saved, and what else the model's state held: buffers, a learned vocabulary.
 
     Args:
         folder: The folder with the `*_model_states.pt` files, or one that holds such folders and a file `latest`.
@@ -80,4 +80,16 @@ def consolidated_weights(folder: str | os.PathLike) -> dict[str, torch.Tensor]:
         weights = get_fp32_state_dict_from_zero_checkpoint(str(parent), tag)
     except (FileNotFoundError, ValueError, AssertionError) as error:
         raise ValueError(f'{folder} is no folder of sharded weights: {error}.') from error
+    return {**_besides_parameters(folder if tag else parent / (folder / 'latest').read_text().strip()), **_copies(weights)}
+
+
+def _copies(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """deepspeed's are views of whole partitions."""
     return {name: value.clone() for name, value in weights.items()}
+
+
+def _besides_parameters(folder: Path) -> dict[str, Any]:
+    """Entries of the saved state dict that deepspeed's own consolidation leaves out."""
+    saved = torch.load(min(folder.glob('*_model_states.pt')), map_location='cpu', weights_only=False)
+    parameters = {name for group in saved['param_shapes'] for name in group} | set(saved.get('frozen_param_shapes') or {})
+    return {name: value for name, value in saved['module'].items() if name not in parameters}
