@@ -4,13 +4,14 @@ import mmengine._strategy
 import torch
 from mmengine.dist import init_dist, is_distributed
 
+from florence.engine.strategies.any_checkpoint import AnyCheckpoint
 from florence.engine.strategies.prepared_model import PreparedModel
 from florence.engine.strategies.whole_checkpoints import WholeCheckpoints
 from florence.registry import STRATEGIES
 
 
 @STRATEGIES.register_module()
-class DDPStrategy(WholeCheckpoints, PreparedModel, mmengine._strategy.DDPStrategy):
+class DDPStrategy(WholeCheckpoints, AnyCheckpoint, PreparedModel, mmengine._strategy.DDPStrategy):
     """Data-parallel training over NCCL, or over gloo without an accelerator.
 
     Args:

@@ -23,17 +23,17 @@ from torch import nn
 from florence.engine.checkpoint_files import save_checkpoint_file, shards_folder
 from florence.engine.main_process import on_main_process
 from florence.engine.optimizers.mixed_precision import half_precision
+from florence.engine.strategies.any_checkpoint import AnyCheckpoint
 from florence.engine.strategies.deepspeed_model import DeepSpeedModel, DynamicLossScale
 from florence.engine.strategies.deepspeed_start import engine_config, start_group_of_one
 from florence.engine.strategies.prepared_model import PreparedModel
 from florence.engine.strategies.read_checkpoint import WITHOUT_MODULE, read_checkpoint, require_states
 from florence.engine.strategies.sharded_weights import full_state_dict, load_full_state_dict
-from florence.engine.strategies.whole_checkpoints import run_facts
 from florence.registry import STRATEGIES
 
 
 @STRATEGIES.register_module()
-class DeepSpeedStrategy(PreparedModel, BaseStrategy):
+class DeepSpeedStrategy(AnyCheckpoint, PreparedModel, BaseStrategy):
     """Training with ZeRO.
 
     Gradient clipping (`clip_grad`), accumulation (`accumulative_counts`) and mixed precision (type `AmpOptimWrapper`) are read
@@ -184,27 +184,6 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
             return super().load_model_state_dict(state_dict, strict=strict, revise_keys=revise_keys)
         return load_full_state_dict(self.model.module, state_dict, strict=strict, revise_keys=revise_keys)
 
-    def load_checkpoint(
-        self,
-        filename: str,
-        *,
-        map_location: Any = 'cpu',
-        strict: bool = False,
-        revise_keys: Sequence = WITHOUT_MODULE,  # noqa: B006  (mmengine's signature; never changed)
-        callback: Callable | None = None,
-    ) -> dict:
-        """Load weights from a checkpoint of any strategy, or from a folder of sharded weights.
-
-        Raises:
-            ValueError: If the file is no checkpoint, with what is wrong.
-        """
-        checkpoint = read_checkpoint(filename)
-        self.logger.info(f'Load checkpoint from {filename}')
-        if callback is not None:
-            callback(checkpoint)
-        self.load_model_state_dict(checkpoint.pop('state_dict'), strict=strict, revise_keys=revise_keys)
-        return checkpoint
-
     def resume(
         self,
         filename: str,
@@ -251,11 +230,7 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
         callback: Callable | None = None,
     ) -> None:
         """Write the ranks' parts to a folder, then one file with full weights beside it; every rank must call it."""
-        extra_ckpt = extra_ckpt or {}
-        checkpoint: dict[str, Any] = {'state_dict': self.model_state_dict(), **extra_ckpt}
-        checkpoint['meta'] = {**extra_ckpt.get('meta', {}), **run_facts(self)}
-        if save_param_scheduler and hasattr(self, 'param_schedulers'):
-            checkpoint['param_schedulers'] = self.scheduler_state_dict()
+        checkpoint = self._checkpoint(save_param_scheduler, extra_ckpt or {})
         if save_optimizer and isinstance(self.model, DeepSpeedModel):
             checkpoint['optim_wrapper'] = self.optim_state_dict()
         if callback is not None:
@@ -268,14 +243,14 @@ class DeepSpeedStrategy(PreparedModel, BaseStrategy):
         folder = shards_folder(filename)
         partial = folder.with_name(folder.name + '.partial')
 
-        def clear() -> None:
-            filename.unlink(missing_ok=True)  # a file of that name would vouch for parts that are about to be replaced
-            for path in (folder, partial):
-                shutil.rmtree(path, ignore_errors=True)
+        def replace() -> None:
+            filename.unlink(missing_ok=True)  # a file of that name would vouch for other parts
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(partial, folder)
 
-        on_main_process(clear)
+        on_main_process(lambda: shutil.rmtree(partial, ignore_errors=True))
         self.model.engine.save_checkpoint(str(partial.parent), tag=partial.name, save_latest=False)
-        on_main_process(lambda: os.replace(partial, folder))
+        on_main_process(replace)
 
 
 def _autocast_in_training(model: nn.Module, dtype: torch.dtype) -> None:

@@ -1,27 +1,13 @@
 """Checkpoints of the strategies whose ranks all hold the whole model: one file, written atomically."""
 
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
-import mmengine
 from mmengine.model import is_model_wrapper
 from mmengine.runner.checkpoint import weights_to_cpu
 
 from florence.engine.checkpoint_files import save_checkpoint_file
 from florence.engine.main_process import on_main_process
-from florence.engine.strategies.read_checkpoint import WITHOUT_MODULE, read_checkpoint, require_states
-
-
-def run_facts(strategy: Any) -> dict[str, Any]:
-    """Entries of a checkpoint's `meta` that the strategy knows."""
-    return {
-        'seed': strategy.seed,
-        'time': time.strftime('%Y%m%d_%H%M%S', time.localtime()),
-        'mmengine': mmengine.__version__,
-        'strategy': type(strategy).__name__,
-        'world_size': strategy.world_size,
-    }
+from florence.engine.strategies.read_checkpoint import read_checkpoint, require_states
 
 
 class WholeCheckpoints:
@@ -31,27 +17,6 @@ class WholeCheckpoints:
         """Weights on the CPU, under the names that they have without any wrapper."""
         model = self.model  # type: ignore[attr-defined]
         return weights_to_cpu((model.module if is_model_wrapper(model) else model).state_dict())
-
-    def load_checkpoint(
-        self,
-        filename: str,
-        *,
-        map_location: Any = 'cpu',
-        strict: bool = False,
-        revise_keys: Sequence = WITHOUT_MODULE,  # noqa: B006  (mmengine's signature; never changed)
-        callback: Callable | None = None,
-    ) -> dict:
-        """Load weights from a checkpoint of any strategy.
-
-        Raises:
-            ValueError: If the file is no checkpoint, with what is wrong.
-        """
-        checkpoint = read_checkpoint(filename)
-        self.logger.info(f'Load checkpoint from {filename}')  # type: ignore[attr-defined]
-        if callback is not None:
-            callback(checkpoint)
-        self.load_model_state_dict(checkpoint.pop('state_dict'), strict=strict, revise_keys=revise_keys)  # type: ignore[attr-defined]
-        return checkpoint
 
     def resume(self, filename: str, **kwargs) -> dict:
         """Take up a run: model, optimizer and schedules.
@@ -85,12 +50,9 @@ class WholeCheckpoints:
     def _write(
         self, filename: str, save_optimizer: bool, save_param_scheduler: bool, extra_ckpt: dict, callback: Callable | None
     ) -> None:
-        checkpoint: dict[str, Any] = {'state_dict': self.model_state_dict(), **extra_ckpt}
-        checkpoint['meta'] = {**extra_ckpt.get('meta', {}), **run_facts(self)}
+        checkpoint = self._checkpoint(save_param_scheduler, extra_ckpt)  # type: ignore[attr-defined]
         if save_optimizer and hasattr(self, 'optim_wrapper'):
             checkpoint['optimizer'] = self.optim_state_dict()  # type: ignore[attr-defined]
-        if save_param_scheduler and hasattr(self, 'param_schedulers'):
-            checkpoint['param_schedulers'] = self.scheduler_state_dict()  # type: ignore[attr-defined]
         if callback is not None:
             callback(checkpoint)
         save_checkpoint_file(checkpoint, filename)
