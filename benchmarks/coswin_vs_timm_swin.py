@@ -10,7 +10,6 @@ the machine disturbs least.
 """
 
 import argparse
-import json
 import platform
 import statistics
 import time
@@ -19,9 +18,9 @@ from pathlib import Path
 
 import timm
 import torch
+from reporting import hardware, publish
 from torch import Tensor, nn
 
-from florence.atomic_files import write_json
 from florence.models.backbones.coswin import CoSwin
 from florence.models.converters.swin import swin_to_florence
 
@@ -104,15 +103,6 @@ def measure(ours: Step, peer: Step, repeats: int, tolerance: float) -> dict[str,
     }
 
 
-def hardware(device: str) -> str:
-    if device != 'cpu':
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path('/proc/cpuinfo')
-    names = [line for line in cpuinfo.read_text().splitlines() if 'model name' in line] if cpuinfo.exists() else []
-    name = names[0].split(':')[1].strip() if names else platform.processor()
-    return f'{name}, {torch.backends.cpu.get_cpu_capability()}'
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--threads', type=int, default=2)
@@ -144,9 +134,7 @@ def main() -> None:
         },
         'hardware': hardware(args.device),
     }
-    print(json.dumps(report))
-    if args.json:
-        write_json(args.json, report)
+    publish(report, args.json)
 
 
 if __name__ == '__main__':

@@ -18,7 +18,6 @@ which other work on the machine disturbs less than the clock's `wall_us`; `min_*
 
 import argparse
 import contextlib
-import json
 import os
 import platform
 import statistics
@@ -30,18 +29,17 @@ from pathlib import Path
 import mmengine
 import numpy as np
 import torch
-from gradient_cache import hardware
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, FUNCTIONS, HOOKS, MODELS
 from mmengine.runner import Runner
+from reporting import hardware, publish
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import florence  # first: it mends mmengine
-from florence.atomic_files import write_json
 from florence.engine.runner import StrategyRunner
 
 BATCH, WIDTH, BLOCK, NUM_BATCHES = 32, 256, 50, 8
@@ -204,9 +202,7 @@ def main() -> None:
         },
         'hardware': hardware(),
     }
-    print(json.dumps(report))
-    if args.json:
-        write_json(args.json, report)
+    publish(report, args.json)
 
 
 if __name__ == '__main__':

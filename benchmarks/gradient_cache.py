@@ -18,7 +18,6 @@ relative to the gradients of `whole`, the latter over all other parameters as on
 """
 
 import argparse
-import json
 import platform
 import statistics
 import subprocess
@@ -31,10 +30,10 @@ from pathlib import Path
 import mmengine
 import torch
 from mmengine.optim import OptimWrapper
+from reporting import hardware, publish
 from torch import Tensor
 
 import florence  # noqa: F401  (first: it mends mmcv for current versions)
-from florence.atomic_files import write_json
 from florence.engine.gradient_cache import GradientCache
 from florence.models.two_tower import TwoTower
 from florence.structures import ImageTextSample
@@ -183,13 +182,6 @@ def measure(steps: dict, model: TwoTower, data: dict, repeats: int, clock: Calla
     return times
 
 
-def hardware() -> str:
-    cpuinfo = Path('/proc/cpuinfo')
-    names = [line for line in cpuinfo.read_text().splitlines() if 'model name' in line] if cpuinfo.exists() else []
-    name = names[0].split(':')[1].strip() if names else platform.processor()
-    return f'{name}, {torch.backends.cpu.get_cpu_capability()}'
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--threads', type=int, default=1)
@@ -230,9 +222,7 @@ def main() -> None:
         'versions': {'torch': torch.__version__, 'mmengine': mmengine.__version__, 'python': platform.python_version()},
         'hardware': hardware(),
     }
-    print(json.dumps(report))
-    if args.json:
-        write_json(args.json, report)
+    publish(report, args.json)
 
 
 if __name__ == '__main__':

@@ -10,7 +10,6 @@ rates tried for both, the best on the held-out set counts. Prints one JSON line;
 
 import argparse
 import copy
-import json
 import math
 import platform
 import tempfile
@@ -21,10 +20,10 @@ import open_clip
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from reporting import publish
 from torch import nn
 
 import florence  # first: it mends mmcv for current versions
-from florence.atomic_files import write_json
 from florence.engine.launch import build_runner
 from florence.evaluation.functional.retrieval import median_rank, recall_at_k, retrieval_ranks
 
@@ -175,9 +174,7 @@ def main() -> None:
         versions=dict(florence=florence.__version__, open_clip=open_clip.__version__, torch=torch.__version__),
         hardware=f'{platform.processor() or platform.machine()}, {args.threads} threads',
     )
-    print(json.dumps(report))
-    if args.json:
-        write_json(args.json, report)
+    publish(report, args.json)
 
 
 if __name__ == '__main__':

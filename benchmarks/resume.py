@@ -11,7 +11,6 @@ tar shards resumed at draw 1,000,000, beside reading it from the start to there,
 
 import argparse
 import io
-import json
 import logging
 import platform
 import statistics
@@ -26,10 +25,10 @@ import mmengine
 import torch
 from mmengine.runner import Runner
 from mmengine.runner.loops import _InfiniteDataloaderIterator
+from reporting import publish
 from torch.utils.data import DataLoader, Dataset
 
 import florence  # noqa: F401  (first use mends mmengine)
-from florence.atomic_files import write_json
 from florence.datasets import WebDatasetPairs
 from florence.loading import DataPosition, make_resumable
 from florence.loading.number_hash import hash_numbers
@@ -172,9 +171,7 @@ def main() -> None:
         'versions': {'torch': torch.__version__, 'mmengine': mmengine.__version__, 'python': platform.python_version()},
         'hardware': platform.processor() or platform.machine(),
     }
-    print(json.dumps(report))
-    if args.json:
-        write_json(args.json, report)
+    publish(report, args.json)
 
 
 if __name__ == '__main__':

@@ -11,7 +11,6 @@ loader does. `ratio` is peer time over ours: above 1, ours is faster. Steps are 
 """
 
 import argparse
-import json
 import platform
 import statistics
 import time
@@ -21,11 +20,10 @@ from pathlib import Path
 import open_clip
 import timm
 import torch
-from gradient_cache import hardware
+from reporting import hardware, publish
 from torch import Tensor, nn
 
 import florence
-from florence.atomic_files import write_json
 from florence.models.converters.clip_text import clip_text_to_florence
 from florence.models.converters.swin import swin_to_florence
 from florence.models.two_tower import TwoTower
@@ -156,9 +154,7 @@ def main() -> None:
         },
         'hardware': hardware(),
     }
-    print(json.dumps(report))
-    if args.json:
-        write_json(args.json, report)
+    publish(report, args.json)
 
 
 if __name__ == '__main__':

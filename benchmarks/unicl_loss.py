@@ -33,9 +33,9 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from open_clip.loss import ClipLoss
+from reporting import hardware, publish
 from torch import Tensor
 
-from florence.atomic_files import write_json
 from florence.models.losses import UniCLLoss
 
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -164,13 +164,6 @@ def ratios(figures: dict[str, dict], key: str) -> dict[str, float | None]:
     return {peer: figures[peer][key] and round(figures[peer][key] / figures['ours'][key], 2) for peer in PEERS if peer in figures}
 
 
-def hardware(device: str) -> str:
-    if device != 'cpu':
-        return torch.cuda.get_device_name(device)
-    names = [line for line in Path('/proc/cpuinfo').read_text().splitlines() if 'model name' in line]
-    return f'{names[0].split(":")[1].strip()}, {torch.backends.cpu.get_cpu_capability()}'
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--pairs', type=int, nargs='+', default=[2048, 4096, 8192])
@@ -207,9 +200,7 @@ def main() -> None:
         },
         'hardware': hardware(args.device),
     }
-    print(json.dumps(report))
-    if args.json:
-        write_json(args.json, report)
+    publish(report, args.json)
 
 
 if __name__ == '__main__':

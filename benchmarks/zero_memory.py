@@ -28,11 +28,10 @@ import tempfile
 from pathlib import Path
 
 import torch
-from gradient_cache import hardware
 from mmengine.hooks import Hook
+from reporting import hardware, publish
 
 import florence  # first: it mends mmengine
-from florence.atomic_files import write_json
 from florence.engine.config_files import load_config
 from florence.engine.launch import build_runner, prepare_distributed
 from florence.registry import HOOKS
@@ -206,9 +205,7 @@ def main() -> None:
         'versions': {'florence': florence.__version__, 'torch': torch.__version__, 'python': platform.python_version()},
         'hardware': hardware(),
     }
-    print(json.dumps(report))
-    if args.json:
-        write_json(args.json, report)
+    publish(report, args.json)
 
 
 if __name__ == '__main__':

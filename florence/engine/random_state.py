@@ -1,8 +1,6 @@
 """State of all random generators of a process, to be saved with a checkpoint and put back when the run goes on."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -31,16 +29,6 @@ def set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state['torch'].cpu())
     if 'cuda' in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state['cuda'].cpu())
-
-
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    """The block may draw as it likes; afterwards the generators stand where they stood before."""
-    state = random_state()
-    try:
-        yield
-    finally:
-        set_random_state(state)
 
 
 def _as_tuples(state: Any) -> Any:

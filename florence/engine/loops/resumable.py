@@ -17,8 +17,9 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from florence.engine.gradient_cache import GradientCache
-from florence.engine.random_state import random_state, random_state_kept, set_random_state
+from florence.engine.random_state import random_state, set_random_state
 from florence.loading import DataPosition, make_resumable
+from florence.loading.sample_seed import generators_preserved
 from florence.registry import LOOPS
 
 
@@ -71,7 +72,7 @@ class ResumableTraining:
     def batches(self) -> Iterator[Any]:
         """One pass of the data, from the current position on; counts the time spent waiting."""
         # A loader draws a seed for its workers; the training's own draws must not depend on how often that happened.
-        with random_state_kept():
+        with generators_preserved():
             iterator = iter(self.dataloader)
         if self._pending_random_state is not None:
             set_random_state(self._pending_random_state)
