@@ -10,13 +10,13 @@ from typing import Any
 
 
 @contextmanager
-def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
+def atomic_path(target: str | os.PathLike, durable: bool = True) -> Iterator[Path]:
     """A temporary path in the target's folder; renamed to the target when the block ends without an error.
-
-    The content reaches the disk before the name does, so that a power cut leaves no empty file under the target's name.
 
     Args:
         target: File to write; its folder is made.
+        durable: The content reaches the disk before the name does, so that a power cut leaves no empty file under the target's
+            name. Costs milliseconds; False is for what can be made again.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -29,8 +29,9 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        with temporary.open('rb') as written:
-            os.fsync(written.fileno())
+        if durable:
+            with temporary.open('rb') as written:
+                os.fsync(written.fileno())
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ warmup_iters = 100
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',
-    constructor='GroupedOptimWrapperConstructor',
+    constructor='florence.GroupedOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.2),
     clip_grad=dict(max_norm=1.0),
 )

@@ -5,7 +5,8 @@ of that task's real data sets.
 """
 
 from florence.datasets.digit_scenes.classification import DigitSceneClassification
+from florence.datasets.digit_scenes.detection import DigitSceneDetection
 from florence.datasets.digit_scenes.pairs import DigitScenePairs
 from florence.datasets.digit_scenes.retrieval import DigitSceneRetrieval
 
-__all__ = ['DigitSceneClassification', 'DigitScenePairs', 'DigitSceneRetrieval']
+__all__ = ['DigitSceneClassification', 'DigitSceneDetection', 'DigitScenePairs', 'DigitSceneRetrieval']

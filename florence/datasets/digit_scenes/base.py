@@ -51,6 +51,10 @@ class DigitSceneDataset(Dataset, ABC):
     def annotate(self, scene: DigitScene, rng: np.random.Generator, index: int) -> dict:
         """Annotation of the task for one scene; `rng` goes on from where the scene was drawn."""
 
+    def image(self, scene: DigitScene) -> np.ndarray:
+        """Picture of a scene, `(S, S, 3)` uint8 RGB."""
+        return render(scene)
+
     def scene_index(self, index: int) -> int:
         """Number of the scene behind entry `index`."""
         return index
@@ -61,7 +65,7 @@ class DigitSceneDataset(Dataset, ABC):
         number = self.scene_index(index)
         rng = self.sampler.rng(number)
         scene = self.sampler.sample(rng)
-        results = {'img': render(scene), 'sample_id': f'{scene.split}/{self.sampler.seed}/{number}'}
+        results = {'img': self.image(scene), 'sample_id': f'{scene.split}/{self.sampler.seed}/{number}'}
         results.update(self.annotate(scene, rng, index))
         for step in self.pipeline:
             results = step(results)

@@ -67,29 +67,33 @@ class SceneRecipe:
         image_size: Side of the image, pixels.
         num_objects_probs: Probability of 1, 2, ... objects.
         pairs: 'seen', 'unseen' or 'all' pairs of digit and colour.
+        digits: Digits that scenes show.
         max_overlap: Largest distance violation of two objects, as a share of the sum of their half sides: 0 keeps the boxes
             apart, 1 lets them coincide.
         max_angle: Largest rotation, degrees.
 
     Raises:
-        ValueError: If `pairs` is unknown or the probabilities do not sum to 1.
+        ValueError: If `pairs` or a digit is unknown, no digit is left, or the probabilities do not sum to 1.
     """
 
     image_size: int = 32
     num_objects_probs: tuple[float, ...] = (0.9, 0.1)
     pairs: str = 'seen'
+    digits: tuple[int, ...] = tuple(range(10))
     max_overlap: float = 0.15
     max_angle: float = 12.0
 
     def __post_init__(self) -> None:
         if self.pairs not in ('seen', 'unseen', 'all'):
             raise ValueError(f"SceneRecipe: pairs must be 'seen', 'unseen' or 'all', got {self.pairs!r}.")
+        if not self.digits or not set(self.digits) <= set(range(10)):
+            raise ValueError(f'SceneRecipe: digits must be some of 0 to 9, got {self.digits}.')
         if abs(sum(self.num_objects_probs) - 1) > 1e-6:
             raise ValueError(f'SceneRecipe: num_objects_probs must sum to 1, got {self.num_objects_probs}.')
 
     def allowed_pairs(self) -> list[tuple[int, str]]:
         """Pairs of digit and colour that scenes of this recipe may show."""
-        everything = [(digit, color) for digit in range(10) for color in COLOR_NAMES]
+        everything = [(digit, color) for digit in sorted(set(self.digits)) for color in COLOR_NAMES]
         if self.pairs == 'all':
             return everything
         return [pair for pair in everything if (pair in UNSEEN_PAIRS) == (self.pairs == 'unseen')]
