@@ -30,7 +30,7 @@ from pathlib import Path
 import mmengine
 import torch
 from mmengine.optim import OptimWrapper
-from reporting import hardware, publish
+from reporting import hardware, publish, resident_mb
 from torch import Tensor
 
 import florence  # noqa: F401  (first: it mends mmcv for current versions)
@@ -118,14 +118,6 @@ def contestants(chunk_sizes: list[int]) -> dict:
         steps[f'accumulation_{size}'] = partial(accumulation_step, chunk_size=size)
         steps[f'towers_{size}'] = partial(towers_step, chunk_size=size)
     return steps
-
-
-def resident_mb(field: str) -> float:
-    """`VmRSS`, now, or `VmHWM`, at its peak; unlike `getrusage`, not mixed with the process that started this one."""
-    for line in Path('/proc/self/status').read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) / 1024
-    raise SystemExit('error: peak memory is read from /proc/self/status, which this system has not')
 
 
 def extra_memory(name: str, args: argparse.Namespace) -> float:

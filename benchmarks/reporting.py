@@ -20,6 +20,14 @@ def hardware(device: str = 'cpu') -> str:
     return f'{name}, {torch.backends.cpu.get_cpu_capability()}'
 
 
+def resident_mb(field: str) -> float:
+    """`VmRSS`, now, or `VmHWM`, at its peak; unlike `getrusage`, not mixed with the process that started this one."""
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) / 1024
+    raise SystemExit('error: peak memory is read from /proc/self/status, which this system has not')
+
+
 def publish(report: dict[str, Any], file: Path | None) -> None:
     """Print a report as one line of JSON, and write it to a file where one is given."""
     print(json.dumps(report))

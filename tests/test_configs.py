@@ -46,7 +46,9 @@ def test_opens_with_a_comment_and_its_bases(path):
 @pytest.mark.parametrize('path', LEAVES, **names)
 def test_model_builds(path):
     cfg = Config.fromfile(path)
-    with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device('meta'):
+    # mmdet's Swin reads numbers off tensors while it is built, which those without storage do not have.
+    device = 'cpu' if 'SwinTransformer' in cfg.pretty_text else 'meta'
+    with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device(device):
         model = MODELS.build(cfg.model)
     assert sum(parameter.numel() for parameter in model.parameters()) > 1e5
 

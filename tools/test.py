@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint: `python tools/test.py CONFIG CHECKPOINT [--out FILE] [--cfg-options ...]`."""
+"""Evaluate a checkpoint: `python tools/test.py CONFIG CHECKPOINT [--out FILE] [--tta] [--cfg-options ...]`."""
 
 import argparse
 import sys
@@ -9,7 +9,9 @@ from mmengine.dist import is_main_process
 
 from florence.atomic_files import write_json
 from florence.engine.config_files import load_config
-from florence.engine.launch import add_common_arguments, build_runner, default_work_dir, prepare_distributed
+from florence.engine.launch import (
+    add_common_arguments, build_runner, default_work_dir, prepare_distributed, use_test_time_augmentation,
+)  # fmt: skip
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,6 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file, or mmdet::NAME.py for one that a package ships')
     parser.add_argument('checkpoint', help='weights to evaluate')
     parser.add_argument('--out', metavar='FILE', help='write the figures as one JSON object')
+    parser.add_argument('--tta', action='store_true', help='average over the views of the config: its tta_model and tta_pipeline')
     add_common_arguments(parser)
     return parser.parse_args()
 
@@ -27,6 +30,8 @@ def main() -> None:
         cfg = load_config(args.config, args.cfg_options)
         if '://' not in args.checkpoint and not Path(args.checkpoint).exists():
             raise FileNotFoundError(f'no checkpoint {args.checkpoint!r}: check the path.')
+        if args.tta:
+            use_test_time_augmentation(cfg)
     except (FileNotFoundError, KeyError, ValueError) as error:
         sys.exit(f'error: {error.args[0]}')
     prepare_distributed(cfg, args.launcher)

@@ -136,6 +136,11 @@ def resolve_type(type_name: Any, scope: str | None) -> Any:
             continue
         if found is not None:
             return found
+    # mmdet's entries `nms` and `roi_layer` name functions and layers of mmcv.ops, which are in no registry.
+    import mmcv.ops
+
+    if hasattr(mmcv.ops, type_name):
+        return getattr(mmcv.ops, type_name)
     raise KeyError(f'{type_name!r} (scope {scope!r}) is in no registry: check its spelling and its scope prefix.')
 
 

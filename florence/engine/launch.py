@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import FlexibleRunner, Runner
 
@@ -56,6 +56,27 @@ def use_amp(cfg: Config, dtype: str | None = None) -> None:
     cfg.optim_wrapper.type = 'florence.AmpOptimWrapper'
     if dtype is not None or 'dtype' not in cfg.optim_wrapper:
         cfg.optim_wrapper.dtype = dtype or 'bfloat16'
+
+
+def use_test_time_augmentation(cfg: Config) -> None:
+    """Wrap the model in the config's `tta_model` and show it the views of its `tta_pipeline`.
+
+    Args:
+        cfg: Config of an evaluation; changed in place.
+
+    Raises:
+        ValueError: If the config has no views or several test sets.
+    """
+    missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
+    if missing:
+        raise ValueError(f'--tta needs {" and ".join(missing)} in the config: see configs/dyhead for an example.')
+    if 'dataset' not in cfg.test_dataloader:
+        raise ValueError('--tta needs one test_dataloader, this config has several: leave one.')
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:  # wrappers such as RepeatDataset
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
 
 
 def use_checkpoint(cfg: Config, resume: str | None, load_from: str | None) -> None:
