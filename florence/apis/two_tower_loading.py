@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmengine.runner import load_checkpoint
 
+from florence.apis.model_loading import load_weights
 from florence.models.two_tower import TwoTower
 from florence.registry import MODELS
 
@@ -35,10 +35,5 @@ def load_two_tower(config: str | Config, checkpoint: str | None = None, device: 
     with DefaultScope.overwrite_default_scope('florence'):
         model = MODELS.build(config.model)
     if checkpoint is not None:
-        if '://' not in checkpoint and not Path(checkpoint).is_file():
-            raise FileNotFoundError(f'no checkpoint {checkpoint!r}: check the path.')
-        try:
-            load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
-        except RuntimeError as error:
-            raise ValueError(f'checkpoint {checkpoint!r} does not fit this model: {error}') from error
+        load_weights(model, checkpoint)
     return model.to(device).eval()

@@ -1,5 +1,19 @@
 """Metrics: plain functions, mmengine metrics around them, and writers of result tables."""
 
-from florence.evaluation.metrics import ImageTextRetrieval, MultiLabelAP, ZeroShotAccuracy
+from florence.evaluation.metrics import (
+    CocoDetectionMetric,
+    ImageTextRetrieval,
+    LVISDetectionMetric,
+    MultiLabelAP,
+    VisualGenomeMetric,
+    ZeroShotAccuracy,
+)
 
-__all__ = ['ImageTextRetrieval', 'MultiLabelAP', 'ZeroShotAccuracy']
+__all__ = [
+    'CocoDetectionMetric',
+    'ImageTextRetrieval',
+    'LVISDetectionMetric',
+    'MultiLabelAP',
+    'VisualGenomeMetric',
+    'ZeroShotAccuracy',
+]

@@ -2,17 +2,23 @@
 
 from florence.visualization.classification_sheet import ClassifiedImage, draw_classification_sheet
 from florence.visualization.curves import draw_loss_curve
+from florence.visualization.detections import BoxSet, DetectionPanel, class_color, draw_boxes, draw_detection_sheet
 from florence.visualization.gallery import FoundImage, FoundText, ImageQuery, TextQuery, draw_retrieval_gallery
 from florence.visualization.log_records import read_log_records
 from florence.visualization.retrieval_queries import search_images, search_texts
 
 __all__ = [
+    'BoxSet',
     'ClassifiedImage',
+    'DetectionPanel',
     'FoundImage',
     'FoundText',
     'ImageQuery',
     'TextQuery',
+    'class_color',
+    'draw_boxes',
     'draw_classification_sheet',
+    'draw_detection_sheet',
     'draw_loss_curve',
     'draw_retrieval_gallery',
     'read_log_records',

@@ -20,6 +20,7 @@ the training (`florence.loading`).
 from florence.datasets.transforms.expand_short_text import ExpandShortText
 from florence.datasets.transforms.hash_text_label import HashTextLabel
 from florence.datasets.transforms.load_image import LoadImage
+from florence.datasets.transforms.pack_attributes import PackAttributes
 from florence.datasets.transforms.pack_image_text import PackImageText
 from florence.datasets.transforms.pick_caption import PickCaption
 from florence.datasets.transforms.random_flip import RandomFlip
@@ -27,6 +28,6 @@ from florence.datasets.transforms.random_resized_crop import RandomResizedCrop
 from florence.datasets.transforms.resize_center_crop import ResizeCenterCrop
 
 __all__ = [
-    'ExpandShortText', 'HashTextLabel', 'LoadImage', 'PackImageText', 'PickCaption', 'RandomFlip',
-    'RandomResizedCrop', 'ResizeCenterCrop',
+    'ExpandShortText', 'HashTextLabel', 'LoadImage', 'PackAttributes', 'PackImageText', 'PickCaption',
+    'RandomFlip', 'RandomResizedCrop', 'ResizeCenterCrop',
 ]  # fmt: skip

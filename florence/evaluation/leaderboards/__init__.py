@@ -1,5 +1,16 @@
 """Writers and checkers of result tables and submission files."""
 
+from florence.evaluation.leaderboards.coco_submission import (
+    MAX_PER_IMAGE,
+    keep_best,
+    merge_shards,
+    read_results,
+    result_records,
+    submission_name,
+    write_results,
+    write_zip,
+)
+from florence.evaluation.leaderboards.coco_submission_check import check_detections
 from florence.evaluation.leaderboards.zero_shot_table import (
     check_zero_shot_table,
     split_by_dataset,
@@ -7,4 +18,18 @@ from florence.evaluation.leaderboards.zero_shot_table import (
     zero_shot_table,
 )
 
-__all__ = ['check_zero_shot_table', 'split_by_dataset', 'write_zero_shot_table', 'zero_shot_table']
+__all__ = [
+    'MAX_PER_IMAGE',
+    'check_detections',
+    'check_zero_shot_table',
+    'keep_best',
+    'merge_shards',
+    'read_results',
+    'result_records',
+    'split_by_dataset',
+    'submission_name',
+    'write_results',
+    'write_zero_shot_table',
+    'write_zip',
+    'zero_shot_table',
+]

@@ -1,7 +1,17 @@
 """mmengine metrics; each stores one result per sample, so that those of all ranks can be put in order."""
 
+from florence.evaluation.metrics.coco_detection import CocoDetectionMetric
 from florence.evaluation.metrics.image_text_retrieval import ImageTextRetrieval
+from florence.evaluation.metrics.lvis_detection import LVISDetectionMetric
 from florence.evaluation.metrics.multi_label_ap import MultiLabelAP
+from florence.evaluation.metrics.visual_genome import VisualGenomeMetric
 from florence.evaluation.metrics.zero_shot_accuracy import ZeroShotAccuracy
 
-__all__ = ['ImageTextRetrieval', 'MultiLabelAP', 'ZeroShotAccuracy']
+__all__ = [
+    'CocoDetectionMetric',
+    'ImageTextRetrieval',
+    'LVISDetectionMetric',
+    'MultiLabelAP',
+    'VisualGenomeMetric',
+    'ZeroShotAccuracy',
+]

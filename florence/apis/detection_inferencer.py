@@ -1,0 +1,145 @@
+"""Object detection on a user's own images, with any detector of a config."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from PIL import Image
+from torch import nn
+
+from florence.apis.detection_inputs import DetectionInputs, read_image
+from florence.apis.model_loading import load_weights
+from florence.atomic_files import atomic_path
+from florence.engine.config_files import load_config
+from florence.registry import MODELS
+from florence.visualization import BoxSet, draw_boxes
+
+Source = str | os.PathLike | np.ndarray
+
+
+class DetectionInferencer:
+    """A detector on images given by path or as arrays.
+
+    Args:
+        config: Config, its path or name (`mmdet::NAME.py`), or the model itself.
+        checkpoint: Weights; None leaves those of the model.
+        device: Where the model runs.
+        batch_size: Images at a time.
+        classes: Names of the labels; None: those that the checkpoint or the config's test data name.
+
+    Attributes:
+        classes: Names of the labels; empty if nobody knows them.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint does not exist.
+        ValueError: If they do not fit each other.
+    """
+
+    def __init__(
+        self,
+        config: str | Config | nn.Module,
+        checkpoint: str | None = None,
+        device: str | torch.device = 'cpu',
+        batch_size: int = 1,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        if isinstance(config, str):
+            config = load_config(config)
+        self.model = config if isinstance(config, nn.Module) else _build(config)
+        loaded = load_weights(self.model, checkpoint) if checkpoint is not None else {}
+        self.model.to(device).eval()
+        cfg = None if isinstance(config, nn.Module) else config
+        self.inputs = DetectionInputs(cfg)
+        self.classes = tuple(classes or _classes_of(loaded.get('meta') or {}, cfg))
+        self.batch_size = batch_size
+
+    @torch.no_grad()
+    def __call__(
+        self, images: Source | Sequence[Source], score_thr: float = 0.3, out_dir: str | os.PathLike | None = None
+    ) -> list[dict[str, Any]]:
+        """Detect objects.
+
+        Args:
+            images: Image files or `(H, W, 3)` uint8 RGB arrays, one or several.
+            score_thr: Detections of a lower score are left out.
+            out_dir: Draw each image with its boxes there, as PNG.
+
+        Returns:
+            Per image `path` (None for an array), `width`, `height`, `boxes` (xyxy, pixels of the original image), `scores`,
+            `labels`, `classes` (their names), best first; and `scoring` where the model tells how its scores came about.
+
+        Raises:
+            ValueError: If there is no image, or one cannot be used.
+        """
+        sources = [images] if isinstance(images, str | os.PathLike | np.ndarray) else list(images)
+        if not sources:
+            raise ValueError('detection needs at least one image, got none.')
+        names = [f'image-{index}' if isinstance(source, np.ndarray) else str(source) for index, source in enumerate(sources)]
+        pictures = _picture_names(names)
+        results = []
+        for start in range(0, len(sources), self.batch_size):
+            part = slice(start, start + self.batch_size)
+            arrays = [read_image(source) for source in sources[part]]
+            samples = self.model.test_step(self.inputs(arrays, names[part]))
+            for source, array, sample, picture in zip(sources[part], arrays, samples, pictures[part], strict=True):
+                results.append(self._result(source, array, sample, score_thr))
+                if out_dir is not None:
+                    _draw(array, results[-1], Path(out_dir) / picture)
+        return results
+
+    def _result(self, source: Source, image: np.ndarray, sample: Any, score_thr: float) -> dict[str, Any]:
+        found = sample.pred_instances
+        found = found[found.scores >= score_thr]
+        found = found[found.scores.argsort(descending=True, stable=True)]
+        labels = found.labels.tolist()
+        result = dict(
+            path=None if isinstance(source, np.ndarray) else str(source),
+            width=image.shape[1],
+            height=image.shape[0],
+            boxes=getattr(found.bboxes, 'tensor', found.bboxes).tolist(),
+            scores=found.scores.tolist(),
+            labels=labels,
+            classes=[self.classes[label] if label < len(self.classes) else f'class {label}' for label in labels],
+        )
+        return result | ({'scoring': sample.scoring} if 'scoring' in sample else {})
+
+
+def _build(config: Config) -> nn.Module:
+    if 'model' not in config:
+        raise ValueError('this config has no model: give the config of a detector.')
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
+        return MODELS.build(config.model)
+
+
+def _classes_of(meta: dict, config: Config | None) -> Sequence[str]:
+    """Names of the labels as the training wrote them into the checkpoint, or as the config gives them."""
+    dataset_meta = meta.get('dataset_meta') or {}
+    names = dataset_meta.get('classes') or dataset_meta.get('CLASSES')
+    if names is None and config is not None:
+        loader = config.get('test_dataloader') or {}
+        names = ((loader.get('dataset') or {}).get('metainfo') or {}).get('classes')
+    return (names,) if isinstance(names, str) else names or ()
+
+
+def _picture_names(names: Sequence[str]) -> list[str]:
+    """A file name per image; images of one name in several folders get numbers."""
+    result: list[str] = []
+    for name in names:
+        stem = picture = Path(name).stem
+        number = 1
+        while f'{picture}.png' in result:
+            number += 1
+            picture = f'{stem}-{number}'
+        result.append(f'{picture}.png')
+    return result
+
+
+def _draw(image: np.ndarray, result: dict[str, Any], path: Path) -> None:
+    drawn = draw_boxes(image, BoxSet(result['boxes'], result['classes'], result['scores']))
+    with atomic_path(path) as temporary:
+        Image.fromarray(drawn).save(temporary)
