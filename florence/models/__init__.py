@@ -1,5 +1,5 @@
 """Models; importing this package registers them all."""
 
-from florence.models import backbones, data_preprocessors, language, losses, two_tower
+from florence.models import backbones, data_preprocessors, detectors, heads, language, losses, two_tower
 
-__all__ = ['backbones', 'data_preprocessors', 'language', 'losses', 'two_tower']
+__all__ = ['backbones', 'data_preprocessors', 'detectors', 'heads', 'language', 'losses', 'two_tower']
