@@ -25,9 +25,10 @@ class DyHead(BaseModule):
         out_channels: Channels of every level that comes out.
         num_blocks: 6 in the paper; 8 for the largest models.
         offset_mode: How the offsets of a level steer the convolution of the coarser level, whose output is smaller. 'interp'
-            resizes offsets and masks to that output, so that they act where they were predicted. 'upsample_first' enlarges
-            the coarser map instead, as the paper has it, for half as many positions again. 'official' reads the head of the offsets'
-            buffer, what published weights were trained with; offsets and masks of that branch then belong to other places.
+            resizes offsets and masks to that output, so that they act where they were predicted, at the cost of 'official'.
+            'upsample_first' enlarges the coarser map instead, as the paper has it: half as many positions again. 'official'
+            reads the head of the offsets' buffer, as published weights were trained: offsets and masks of that branch come from
+            other places, up to a whole map away.
         dcn_bias: Biases of the deformable convolutions, as in the official code; mmdet has none.
         norm_groups: Groups of the normalisation behind them; None for none, then masks start at 1 instead of a half.
         zero_init_offset: Start from offsets of 0 and masks of a half; else from PyTorch's random weights, as the official code.
@@ -82,14 +83,13 @@ class DyHead(BaseModule):
         Raises:
             ValueError: If there is no map, or one has other channels than `in_channels`.
         """
-        levels = tuple(levels)
         widths = [level.shape[1] for level in levels]
-        if not levels or set(widths) != {self.in_channels}:
+        if not widths or set(widths) != {self.in_channels}:
             raise ValueError(f'DyHead expects one map or more, each of {self.in_channels} channels, but got channels {widths}')
-        levels = tuple(level.contiguous(memory_format=torch.channels_last) for level in levels)
+        dtype, device = levels[0].dtype, levels[0].device.type
+        maps = tuple(level.contiguous(memory_format=torch.channels_last) for level in levels)
         for block in self.blocks:
-            if self.with_cp and self.training and any(level.requires_grad for level in levels):
-                levels = checkpoint(block, *levels, use_reentrant=False)
-            else:
-                levels = block(*levels)
-        return levels
+            recompute = self.with_cp and torch.is_grad_enabled()
+            maps = checkpoint(block, *maps, use_reentrant=False) if recompute else block(*maps)
+        # Between blocks, and under autocast behind them, maps are float32 as behind any normalisation.
+        return maps if torch.is_autocast_enabled(device) else tuple(level.to(dtype) for level in maps)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from florence.layers.deform_conv import ModulatedDeformConv2d
 from florence.models.heads.dyhead_fusion import moments, sum_and_rectify
-from florence.models.heads.dyrelu import DyReLU
+from florence.models.heads.dyrelu import DyReLU, hard_sigmoid
 
 OFFSET_MODES = ('interp', 'official', 'upsample_first')
 SCALE_RANGES = ('code', 'paper')
@@ -45,7 +45,7 @@ class SpatialBranch(nn.Module):
 
     def output_size(self, x: Tensor) -> Size:
         """`(h, w)` for a map `(B, C, H, W)`."""
-        height, width = x.shape[2:]
+        height, width = map_size(x)
         return (height - 1) // self.stride + 1, (width - 1) // self.stride + 1
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor, size: Size) -> 'BranchOutput':
@@ -53,7 +53,7 @@ class SpatialBranch(nn.Module):
         x = self.conv(x, offset, mask)
         x, mean, variance = moments(x)
         slope, intercept = self._norm_line(mean, variance)
-        if tuple(x.shape[2:]) != size:
+        if map_size(x) != size:
             mean = mean_of_resized(x.to(mean.dtype), size)
         return BranchOutput(resize(x, size), mean, slope, intercept)
 
@@ -96,8 +96,8 @@ class ScaleGate(nn.Module):
 
     def forward(self, mean: Tensor) -> Tensor:
         """`(B, C)` to `(B, 1)`."""
-        logit = self.linear(mean)
-        return F.hardsigmoid(F.relu(logit)) if self.scale_range == 'code' else ((logit + 1) / 2).clamp(0, 1)
+        logit = self.linear(mean.to(self.linear.weight.dtype)).to(mean.dtype)
+        return hard_sigmoid(F.relu(logit)) if self.scale_range == 'code' else ((logit + 1) / 2).clamp(0, 1)
 
 
 class DyHeadBlock(nn.Module):
@@ -119,14 +119,13 @@ class DyHeadBlock(nn.Module):
         self.offset_mode = offset_mode
         # A mask starts around a half; without a norm behind it the block would halve its maps.
         self.mask_scale = 1.0 if norm_groups else 2.0
-        branch = dict(bias=dcn_bias, norm_groups=norm_groups)
-        self.coarser = SpatialBranch(in_channels, out_channels, stride=1, **branch)
-        self.own = SpatialBranch(in_channels, out_channels, stride=1, **branch)
-        self.finer = SpatialBranch(in_channels, out_channels, stride=2, **branch)
+        self.coarser = SpatialBranch(in_channels, out_channels, stride=1, bias=dcn_bias, norm_groups=norm_groups)
+        self.own = SpatialBranch(in_channels, out_channels, stride=1, bias=dcn_bias, norm_groups=norm_groups)
+        self.finer = SpatialBranch(in_channels, out_channels, stride=2, bias=dcn_bias, norm_groups=norm_groups)
         self.offset = nn.Conv2d(in_channels, 3 * NUM_TAPS, 3, padding=1)
         if zero_init_offset:
-            nn.init.zeros_(self.offset.weight)
-            nn.init.zeros_(self.offset.bias)
+            for parameter in self.offset.parameters():
+                nn.init.zeros_(parameter)
         self.scale_gate = ScaleGate(out_channels, scale_range)
         self.task_attention = DyReLU(out_channels) if task_attention else None
 
@@ -143,7 +142,7 @@ class DyHeadBlock(nn.Module):
         if index + 1 < len(levels):
             coarser = levels[index + 1]
             if self.offset_mode == 'upsample_first':
-                coarser = resize(coarser, own.shape[2:])
+                coarser = resize(coarser, map_size(own))
             branches.append(self._branch(self.coarser, coarser, offset, mask))
         return self._attend(branches)
 
@@ -158,28 +157,32 @@ class DyHeadBlock(nn.Module):
             return sum_and_rectify([branch.x for branch in branches], factors, shift, lines)
 
     def _offset_and_mask(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, 18, H, W)` in pixels and `(B, 9, H, W)`, float32 at least, also under autocast: half precision has no fractions of a
-        pixel beyond coordinates of a thousand."""
+        """`(B, 18, H, W)` in pixels and `(B, 9, H, W)`, float32 at least, also under autocast: half precision has no fractions of
+        a pixel beyond coordinates of a thousand."""
         with torch.autocast(x.device.type, enabled=False):
-            if x.dtype in (torch.float32, torch.float64):
-                prediction = self.offset(x)
-            else:
-                prediction = F.conv2d(x.float(), self.offset.weight.float(), self.offset.bias.float(), padding=1)
+            dtype = torch.promote_types(self.offset.weight.dtype, torch.float32)
+            weight, bias = (parameter.to(dtype) for parameter in self.offset.parameters())
+            prediction = F.conv2d(x.to(dtype), weight, bias, padding=1)
             offset, logits = prediction.split([2 * NUM_TAPS, NUM_TAPS], dim=1)
             return offset, logits.sigmoid() * self.mask_scale
 
     def _branch(self, branch: SpatialBranch, source: Tensor, offset: Tensor, mask: Tensor) -> BranchOutput:
         """Brought to the size of the offsets."""
-        own_size, size = tuple(offset.shape[2:]), branch.output_size(source)
+        own_size, size = map_size(offset), branch.output_size(source)
         if size != own_size:
             take = head_of_buffer if self.offset_mode == 'official' else resize_offset_and_mask
             offset, mask = take(offset, mask, size)
         return branch(source, offset, mask, own_size)
 
 
+def map_size(x: Tensor) -> Size:
+    """`(H, W)`."""
+    return x.shape[2], x.shape[3]
+
+
 def resize(x: Tensor, size: Size) -> Tensor:
     """Bilinear, corners on corners, as the official code."""
-    if tuple(x.shape[2:]) == tuple(size):
+    if map_size(x) == size:
         return x
     return F.interpolate(x, size=size, mode='bilinear', align_corners=True)
 
@@ -188,8 +191,10 @@ def mean_of_resized(x: Tensor, size: Size) -> Tensor:
     """`(B, C)` means over the positions of `resize(x, size)`, from `x`, which is smaller."""
     # Resizing is a product with one matrix per axis; resized unit vectors are its columns.
     rows, columns = (
-        F.interpolate(torch.eye(old, dtype=x.dtype, device=x.device)[None], size=new, mode='linear', align_corners=True).mean(2)[0]
-        for old, new in zip(x.shape[2:], size, strict=True)
+        F.interpolate(torch.eye(old, dtype=x.dtype, device=x.device)[None], size=new, mode='linear', align_corners=True)
+        .mean(2)
+        .squeeze(0)
+        for old, new in zip(map_size(x), size, strict=True)
     )
     return (x * (rows[:, None] * columns)).sum((2, 3))
 
@@ -201,22 +206,22 @@ def relu_lines(like: Tensor) -> Tensor:
 
 def resize_offset_and_mask(offset: Tensor, mask: Tensor, size: Size) -> tuple[Tensor, Tensor]:
     """Offsets and masks for another grid over the same image; offsets are in pixels of that grid then."""
-    ratios = [new / old for new, old in zip(size, offset.shape[2:], strict=True)]
+    ratios = [new / old for new, old in zip(size, map_size(offset), strict=True)]
     factor = offset.new_tensor(ratios).repeat(NUM_TAPS)[:, None, None]  # y and x of each tap
     return resize(offset, size) * factor, resize(mask, size)
 
 
 def head_of_buffer(offset: Tensor, mask: Tensor, size: Size) -> tuple[Tensor, Tensor]:
-    """What the official kernels read where the output is smaller than the offsets: the first numbers of each image's buffer, as if
-    it had the output's size (microsoft/DynamicHead#25).
+    """What the official kernels read where the output is smaller than the offsets: the first numbers of each image's buffer, as
+    if it had the output's size (microsoft/DynamicHead#25).
 
     Raises:
         ValueError: If the output is larger.
     """
     if size[0] * size[1] > offset[0, 0].numel():
         raise ValueError(
-            f"offset_mode='official' needs levels that get smaller, but a branch of size {tuple(size)} is steered from a level of size "
-            f"{tuple(offset.shape[2:])}; use 'interp'"
+            f"offset_mode='official' needs levels that get smaller, but a branch of size {size} is steered from a level of size "
+            f"{map_size(offset)}; use 'interp'"
         )
     offset, mask = (
         tensor.contiguous().flatten(1)[:, : tensor.shape[1] * size[0] * size[1]].unflatten(1, (tensor.shape[1], *size))

@@ -1,8 +1,9 @@
 """Task-aware attention of Dynamic Head (arXiv 2106.08322, equation 5): a dynamic ReLU (arXiv 2003.10027), whose two lines depend
 on the mean of the map.
 
-Follows the official code where it differs from the paper: the coefficients come from two linear layers and a hard sigmoid without
-normalisation, slopes lie in [0, 2] and [-1, 1], intercepts in [-0.5, 0.5]. The linear layers start near zero, where this is a ReLU.
+Follows the official code where it differs from the paper: the coefficients come from two linear layers and a hard sigmoid
+without normalisation, slopes lie in [0, 2] and [-1, 1], intercepts in [-0.5, 0.5]. The linear layers start near zero, where this
+is a ReLU.
 """
 
 import torch
@@ -14,6 +15,11 @@ from florence.registry import MODELS
 # Scale and shift of the hard sigmoid's [0, 1] for slope 1, intercept 1, slope 2, intercept 2.
 SCALES = (2.0, 1.0, 2.0, 1.0)
 SHIFTS = (0.0, -0.5, -1.0, -0.5)
+
+
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """0 below -3, 1 above 3, and a line between; `torch.nn.functional.hardsigmoid` takes a sixth in float32, even of float64."""
+    return (x + 3).clamp(0, 6) / 6
 
 
 @MODELS.register_module()
@@ -35,7 +41,8 @@ class DyReLU(nn.Module):
 
     def lines(self, mean: Tensor) -> Tensor:
         """`(B, C)` means of the map to slope, intercept, slope, intercept, `(4, B, C)`."""
-        gates = F.hardsigmoid(self.excite(F.relu(self.squeeze(mean)))).unflatten(1, (4, -1)).movedim(1, 0)
+        logits = self.excite(F.relu(self.squeeze(mean.to(self.squeeze.weight.dtype)))).to(mean.dtype)
+        gates = hard_sigmoid(logits).unflatten(1, (4, -1)).movedim(1, 0)
         return gates * gates.new_tensor(SCALES)[:, None, None] + gates.new_tensor(SHIFTS)[:, None, None]
 
     def forward(self, x: Tensor) -> Tensor:

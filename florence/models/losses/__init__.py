@@ -1,5 +1,6 @@
 """Training losses."""
 
+from florence.models.losses.federated_focal import FederatedFocalLoss
 from florence.models.losses.unicl import UniCLLoss
 
-__all__ = ['UniCLLoss']
+__all__ = ['FederatedFocalLoss', 'UniCLLoss']
