@@ -1,6 +1,7 @@
 """Pure torch building blocks, without registry."""
 
 from florence.layers.conv_embed import ConvEmbed, PatchMerging
+from florence.layers.deform_conv import ModulatedDeformConv2d, modulated_deform_conv2d
 from florence.layers.drop_path import DropPath, drop_path_rates
 from florence.layers.init import init_transformer_weights
 from florence.layers.linear import Linear
@@ -14,8 +15,10 @@ __all__ = [
     'Fp32LayerNorm',
     'Linear',
     'Mlp',
+    'ModulatedDeformConv2d',
     'PatchMerging',
     'WindowAttention',
     'drop_path_rates',
     'init_transformer_weights',
+    'modulated_deform_conv2d',
 ]
