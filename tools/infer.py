@@ -17,6 +17,7 @@ import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for cu
 
 from florence.apis import DetectionInferencer, TwoTowerInferencer, ZeroShotDetectionInferencer
 from florence.atomic_files import write_json
+from florence.user_errors import USER_ERRORS, in_words
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -106,12 +107,15 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     try:
+        if args.out:
+            # Before hours of work: a folder that cannot be made.
+            Path(args.out).mkdir(parents=True, exist_ok=True)
         results = args.run(args)
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        sys.exit(f'error: {error.args[0]}')
+        if args.out:
+            write_json(Path(args.out) / 'results.json', results)
+    except USER_ERRORS as error:
+        sys.exit(in_words(error))
     print(json.dumps(results, indent=2))
-    if args.out:
-        write_json(Path(args.out) / 'results.json', results)
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ _base_ = [
 unicl_checkpoint = 'work_dirs/quickstart/iter_1800.pth'
 max_iters = 1000
 warmup_iters = 100
+default_hooks = dict(class_list=dict(type='florence.ClassListHook'))
 train_cfg = dict(max_iters=max_iters, val_interval=500)
 train_dataloader = dict(batch_size=16)  # per rank, two ranks
 model = dict(

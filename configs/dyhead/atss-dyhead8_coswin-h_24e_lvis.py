@@ -13,17 +13,19 @@ model = dict(
     # 300 boxes an image, and none lost to a threshold that rare classes do not reach
     test_cfg=dict(score_thr=1e-4, max_per_img=300),
 )
+tta_model = dict(tta_cfg=dict(max_per_img=300))
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='ClassBalancedDataset',
         oversample_thr=1e-3,
         dataset=dict(
-            type='LVISV1Dataset',
+            type='florence.CocoDetection',
             data_root=data_root,
             ann_file='annotations/lvis_v1_train.json',
-            data_prefix=dict(img=''),
-            filter_cfg=dict(filter_empty_gt=True, min_size=32),
+            filter_empty=True,
+            min_size=32,
+            with_masks=False,
             pipeline={{_base_.train_pipeline}},
         ),
     ),

@@ -59,4 +59,4 @@ val_dataloader = dict(
 val_evaluator = dict(_delete_=True, type='florence.VisualGenomeMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
-default_hooks = dict(checkpoint=dict(save_best='vg/objects_AP50'))
+default_hooks = dict(checkpoint=dict(save_best='vg/object_mAP50'))

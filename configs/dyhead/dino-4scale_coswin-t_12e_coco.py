@@ -17,3 +17,4 @@ model = dict(
     neck=dict(in_channels=[192, 384, 768]),
 )
 optim_wrapper = dict(constructor='florence.GroupedOptimWrapperConstructor')
+default_hooks = dict(class_list=dict(type='florence.ClassListHook'))

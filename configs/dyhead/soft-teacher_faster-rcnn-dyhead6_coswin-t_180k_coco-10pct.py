@@ -34,3 +34,4 @@ optim_wrapper = dict(
     constructor='florence.GroupedOptimWrapperConstructor',
     optimizer=dict(_delete_=True, type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05),
 )
+default_hooks = dict(class_list=dict(type='florence.ClassListHook'))

@@ -43,6 +43,7 @@ model = dict(
     classes=boxed + never_boxed,
     templates='digit_scenes',
 )
+default_hooks = dict(class_list=dict(type='florence.ClassListHook'))
 custom_hooks = []  # the tokenizer is trained
 max_iters = 600
 warmup_iters = 100

@@ -1,6 +1,7 @@
 """Object detection on a user's own images, with any detector of a config."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 from PIL import Image
 from torch import nn
 
 from florence.apis.detection_inputs import DetectionInputs, read_image
-from florence.apis.model_loading import load_weights
+from florence.apis.model_loading import build_model, load_weights, usable_device
 from florence.atomic_files import atomic_path
 from florence.engine.config_files import load_config
-from florence.registry import MODELS
 from florence.visualization import BoxSet, draw_boxes
 
 Source = str | os.PathLike | np.ndarray
@@ -37,7 +36,7 @@ class DetectionInferencer:
 
     Raises:
         FileNotFoundError: If config or checkpoint does not exist.
-        ValueError: If they do not fit each other.
+        ValueError: If they do not fit each other, or there is no such device.
     """
 
     def __init__(
@@ -50,7 +49,10 @@ class DetectionInferencer:
     ) -> None:
         if isinstance(config, str):
             config = load_config(config)
-        self.model = config if isinstance(config, nn.Module) else _build(config)
+        if batch_size < 1:
+            raise ValueError(f'batch_size must be 1 or more, got {batch_size}.')
+        device = usable_device(device)
+        self.model = config if isinstance(config, nn.Module) else build_model(config)
         loaded = load_weights(self.model, checkpoint) if checkpoint is not None else {}
         self.model.to(device).eval()
         cfg = None if isinstance(config, nn.Module) else config
@@ -89,10 +91,12 @@ class DetectionInferencer:
             for source, array, sample, picture in zip(sources[part], arrays, samples, pictures[part], strict=True):
                 results.append(self._result(source, array, sample, score_thr))
                 if out_dir is not None:
-                    _draw(array, results[-1], Path(out_dir) / picture)
+                    _draw(array, results[-1], Path(out_dir) / picture, self.classes)
         return results
 
     def _result(self, source: Source, image: np.ndarray, sample: Any, score_thr: float) -> dict[str, Any]:
+        if 'pred_instances' not in sample:
+            raise ValueError(f'detection needs a detector, a {type(self.model).__name__} gives no boxes.')
         found = sample.pred_instances
         found = found[found.scores >= score_thr]
         found = found[found.scores.argsort(descending=True, stable=True)]
@@ -109,13 +113,6 @@ class DetectionInferencer:
         return result | ({'scoring': sample.scoring} if 'scoring' in sample else {})
 
 
-def _build(config: Config) -> nn.Module:
-    if 'model' not in config:
-        raise ValueError('this config has no model: give the config of a detector.')
-    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
-        return MODELS.build(config.model)
-
-
 def _classes_of(meta: dict, config: Config | None) -> Sequence[str]:
     """Names of the labels as the training wrote them into the checkpoint, or as the config gives them."""
     dataset_meta = meta.get('dataset_meta') or {}
@@ -128,18 +125,19 @@ def _classes_of(meta: dict, config: Config | None) -> Sequence[str]:
 
 def _picture_names(names: Sequence[str]) -> list[str]:
     """A file name per image; images of one name in several folders get numbers."""
-    result: list[str] = []
+    # dicts keep their order
+    taken: dict[str, None] = {}
+    numbers: Counter[str] = Counter()
     for name in names:
         stem = picture = Path(name).stem
-        number = 1
-        while f'{picture}.png' in result:
-            number += 1
-            picture = f'{stem}-{number}'
-        result.append(f'{picture}.png')
-    return result
+        while picture in taken:
+            numbers[stem] += 1
+            picture = f'{stem}-{numbers[stem] + 1}'
+        taken[picture] = None
+    return [f'{picture}.png' for picture in taken]
 
 
-def _draw(image: np.ndarray, result: dict[str, Any], path: Path) -> None:
-    drawn = draw_boxes(image, BoxSet(result['boxes'], result['classes'], result['scores']))
+def _draw(image: np.ndarray, result: dict[str, Any], path: Path, classes: Sequence[str]) -> None:
+    drawn = draw_boxes(image, BoxSet(result['boxes'], result['classes'], result['scores']), classes=classes)
     with atomic_path(path) as temporary:
         Image.fromarray(drawn).save(temporary)

@@ -1,6 +1,5 @@
 """A visual report of a detector on the test set of its config: curves, kinds of errors, worst and best images."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +9,12 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config, ConfigDict
 
+from florence.apis.model_loading import use_whole_checkpoint
 from florence.atomic_files import write_json
 from florence.engine.launch import build_runner
 from florence.evaluation.functional.box_ap import IOU_THRESHOLDS, RECALLS, evaluate_detections
 from florence.evaluation.functional.box_ap_inputs import Detections, GroundTruth
+from florence.evaluation.functional.coco_annotations import load_annotation_file
 from florence.evaluation.functional.coco_summary import average_precision
 from florence.evaluation.functional.detection_errors import (
     ErrorSplit,
@@ -22,7 +23,7 @@ from florence.evaluation.functional.detection_errors import (
     detection_kinds,
     split_errors,
 )  # fmt: skip
-from florence.evaluation.leaderboards.coco_submission import read_results
+from florence.evaluation.leaderboards import read_boxes
 from florence.registry import DATASETS
 from florence.visualization.detection_report import ReportTable, write_detection_page
 from florence.visualization.detections import BoxSet, DetectionPanel, draw_detection_sheet
@@ -70,13 +71,15 @@ def make_detection_report(
 
     Raises:
         FileNotFoundError: If predictions are missing.
-        ValueError: If the test set has no images, or predictions do not belong to it.
+        ValueError: If the test set has no images, predictions are broken or do not belong to it, or an argument is out of range.
     """
+    if num_images < 0 or (score_threshold is not None and not np.isfinite(score_threshold)):
+        raise ValueError(f'expected 0 or more images and a finite score, got {num_images} and {score_threshold}.')
     dataset = _test_set(cfg)
     classes = tuple(dataset.metainfo['classes'])
     if Path(predictions).suffix not in ('.json', '.zip'):
         predictions = _run(cfg, dataset, predictions, out_dir)
-    images = _images(dataset, read_results(predictions), _label_of(dataset, classes))
+    images = _images(dataset, read_boxes(predictions), _label_of(dataset, classes))
     kinds = np.concatenate([image.kinds for image in images])
     scores = np.concatenate([image.found.scores for image in images])
     num_objects = sum(image.num_objects for image in images)
@@ -97,7 +100,7 @@ def make_detection_report(
         'recall': whole.recall,
         'f1': whole.f1,
         'errors': whole.counts,
-        'classes': [_class_row(images, label, name, result, threshold) for label, name in enumerate(classes)],
+        'classes': _class_rows(images, classes, result, threshold),
         'images': {name: _draw(chosen, dataset, classes, threshold, name, out_dir) for name, chosen in extremes.items()},
     }
     write_json(Path(out_dir, 'report.json'), report)
@@ -109,6 +112,9 @@ def _test_set(cfg: Config) -> Any:
     """The test set without its pipeline: its samples are the annotations."""
     if not cfg.get('test_dataloader') or 'dataset' not in cfg.test_dataloader:
         raise ValueError('the config needs one test_dataloader with a data set to report on.')
+    wrapped = {'dataset', 'datasets'} & set(cfg.test_dataloader.dataset)
+    if wrapped:
+        raise ValueError(f'the test set of the config wraps others ({cfg.test_dataloader.dataset.type}): name one of them.')
     from mmengine.registry import init_default_scope
 
     init_default_scope(cfg.get('default_scope', 'mmengine'))
@@ -122,11 +128,12 @@ def _run(cfg: Config, dataset: Any, checkpoint: str, out_dir: str) -> str:
     """Detections of a checkpoint on the test set; returns their file."""
     if '://' not in checkpoint and not Path(checkpoint).is_file():
         raise FileNotFoundError(f'no checkpoint and no detections at {checkpoint!r}: check the path.')
+    use_whole_checkpoint(cfg, checkpoint)
     prefix = str(Path(out_dir, 'predictions'))
     cfg.test_evaluator = ConfigDict(
         type='florence.CocoDetectionMetric', ann_file=getattr(dataset, 'ann_file', None), outfile_prefix=prefix
     )
-    cfg.load_from, cfg.work_dir = checkpoint, str(Path(out_dir, 'run'))
+    cfg.work_dir = str(Path(out_dir, 'run'))
     build_runner(cfg).test()
     return f'{prefix}.bbox.json'
 
@@ -136,7 +143,7 @@ def _label_of(dataset: Any, classes: Sequence[str]) -> dict[int, int]:
     ann_file = getattr(dataset, 'ann_file', None)
     if ann_file is None:
         return {label: label for label in range(len(classes))}
-    categories = json.loads(Path(ann_file).read_text())['categories']
+    categories = load_annotation_file(ann_file)['categories']
     return {category['id']: classes.index(category['name']) for category in categories if category['name'] in classes}
 
 
@@ -202,14 +209,18 @@ def _owner(sets: list[ImageBoxes]) -> np.ndarray:
     return np.repeat(np.arange(len(sets)), [len(each.labels) for each in sets])
 
 
-def _class_row(images: list[_Image], label: int, name: str, result: Any, threshold: float) -> dict[str, Any]:
-    own = [(image, image.found.labels == label) for image in images]
-    kinds = np.concatenate([image.kinds[mask] for image, mask in own])
-    scores = np.concatenate([image.found.scores[mask] for image, mask in own])
-    num_objects = sum(int(((image.truth.labels == label) & ~image.truth.crowd).sum()) for image in images)
-    errors = split_errors(kinds, scores, num_objects, threshold).counts
-    figures = {'AP': average_precision(result, classes=[label]), 'AP50': average_precision(result, classes=[label], iou=0.5)}
-    return {'name': name, 'num_objects': num_objects, **figures, 'errors': errors}
+def _class_rows(images: list[_Image], classes: Sequence[str], result: Any, threshold: float) -> list[dict[str, Any]]:
+    kinds, labels = np.concatenate([image.kinds for image in images]), np.concatenate([image.found.labels for image in images])
+    scores = np.concatenate([image.found.scores for image in images])
+    objects = np.concatenate([image.truth.labels[~image.truth.crowd] for image in images])
+    num_objects = np.bincount(objects, minlength=len(classes)).tolist()
+    rows = []
+    for label, name in enumerate(classes):
+        own = labels == label
+        errors = split_errors(kinds[own], scores[own], num_objects[label], threshold).counts
+        figures = {'AP': average_precision(result, classes=[label]), 'AP50': average_precision(result, classes=[label], iou=0.5)}
+        rows.append({'name': name, 'num_objects': num_objects[label], **figures, 'errors': errors})
+    return rows
 
 
 def _extremes(images: list[_Image], threshold: float, count: int) -> dict[str, list[_Image]]:
@@ -236,7 +247,7 @@ def _draw(
             f'image {image.img_id}: F1 {errors.f1:.2f}; ' + ', '.join(f'{n} {kind}' for kind, n in errors.counts.items() if n),
         )
         file = f'pictures/{name}_{rank:02d}.png'
-        draw_detection_sheet([panel], Path(out_dir, file))
+        draw_detection_sheet([panel], Path(out_dir, file), classes=classes)
         entries.append({'img_id': image.img_id, 'f1': errors.f1, 'errors': errors.counts, 'picture': file})
     return entries
 

@@ -1,11 +1,35 @@
-"""Weights of a model from a checkpoint, with one sentence for what can be wrong about the file."""
+"""A model from its config and a checkpoint, with one sentence for what can be wrong about either."""
 
 import pickle
 from pathlib import Path
 from typing import Any
 
-from mmengine.runner import load_checkpoint
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint_to_model
 from torch import nn
+
+from florence.registry import MODELS
+
+LONGEST = 600
+"""Characters of a message about weights that do not fit: of a large model they are many."""
+
+
+def build_model(config: Config, scope: str = 'mmdet') -> nn.Module:
+    """The model of a config, with random weights.
+
+    Args:
+        config: A whole config.
+        scope: Where names without a prefix are looked up, if the config does not say it.
+
+    Raises:
+        ValueError: If the config has no model.
+    """
+    if 'model' not in config:
+        raise ValueError('this config has no model: give the config of a training or an evaluation.')
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or scope):
+        return MODELS.build(config.model)
 
 
 def load_weights(model: nn.Module, checkpoint: str) -> dict[str, Any]:
@@ -22,11 +46,58 @@ def load_weights(model: nn.Module, checkpoint: str) -> dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no checkpoint, or one of another model.
     """
+    require_file(checkpoint)
+    try:
+        content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    # What unpickling of a file that is no pickle runs into.
+    except (EOFError, KeyError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ValueError(f'checkpoint {checkpoint!r} cannot be read, it is cut short or no checkpoint: {error}') from error
+    if not isinstance(content, dict):
+        raise ValueError(f'checkpoint {checkpoint!r} holds {type(content).__name__}, expected a state dict.')
+    try:
+        return _load_checkpoint_to_model(model, content, strict=True)
+    except RuntimeError as error:
+        reason = ' '.join(str(error).split())
+        shown = reason if len(reason) <= LONGEST else f'{reason[:LONGEST]} ...'
+        raise ValueError(f'checkpoint {checkpoint!r} does not fit this model: {shown}') from error
+
+
+def require_file(checkpoint: str) -> None:
+    """Raise FileNotFoundError where a checkpoint, which may be a URL, is missing."""
     if '://' not in checkpoint and not Path(checkpoint).is_file():
         raise FileNotFoundError(f'no checkpoint {checkpoint!r}: check the path.')
+
+
+def use_whole_checkpoint(cfg: Config, checkpoint: str) -> None:
+    """Let an evaluation run on the weights of a checkpoint alone.
+
+    A runner passes over weights that a checkpoint lacks, and one of another model would be evaluated as a model that finds nothing.
+    Therefore the model is built once to compare. Since the checkpoint has all weights, the files that its training started from
+    are not needed.
+
+    Args:
+        cfg: Config of an evaluation; changed in place.
+        checkpoint: File or URL.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint, or one of another model.
+    """
+    require_file(checkpoint)
+    load_weights(build_model(cfg), checkpoint)
+    cfg.load_from, cfg.init_weights_for_test_or_val = checkpoint, False
+
+
+def usable_device(name: str | torch.device) -> torch.device:
+    """The device of a name.
+
+    Raises:
+        ValueError: If there is no such device here.
+    """
     try:
-        return load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
-    except RuntimeError as error:
-        raise ValueError(f'checkpoint {checkpoint!r} does not fit this model: {error}') from error
-    except (EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f'checkpoint {checkpoint!r} cannot be read, it is cut short or no checkpoint: {error}') from error
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    # torch without CUDA asserts.
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f'device {str(name)!r} cannot be used here: {str(error).splitlines()[0]}') from None
+    return device

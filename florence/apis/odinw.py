@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
 
+from florence.apis.model_loading import require_file, use_whole_checkpoint
 from florence.apis.odinw_config import evaluate_on, is_zero_shot, scoring_of, train_on, use_classes, without_placeholders
 from florence.engine.checkpoint_files import latest_checkpoint
 from florence.engine.config_files import load_config
@@ -68,21 +69,25 @@ def run_odinw(run: OdinwRun) -> dict[str, Any]:
         The table, as `odinw_table` gives it; sets that were not found are listed in `missing`.
 
     Raises:
-        FileNotFoundError: If config or checkpoint are missing, none of the sets is there, or a set lacks the split.
-        ValueError: If mode and model do not fit.
+        FileNotFoundError: If config or checkpoint are missing, none of the sets is there, or a set lacks a split.
+        ValueError: If mode and model or model and checkpoint do not fit, or a set is broken.
     """
     cfg = load_config(run.config, run.cfg_options)
     if run.mode == 'zero-shot' and not is_zero_shot(cfg):
         raise ValueError(f'--mode zero-shot needs a florence.ZeroShotDetector, the model of {run.config} is {cfg.model.type}.')
     if run.mode == 'zero-shot' and run.checkpoint is None:
         raise ValueError('--mode zero-shot needs a checkpoint.')
-    if run.checkpoint and '://' not in run.checkpoint and not Path(run.checkpoint).is_file():
-        raise FileNotFoundError(f'no checkpoint {run.checkpoint!r}: check the path.')
+    if run.checkpoint:
+        require_file(run.checkpoint)
     found = {each: find_split(run.root, each, run.split) for each in sets_of(run.group)}
     present = {each: files for each, files in found.items() if files is not None}
     if not present:
         example = sets_of(run.group)[0].folder
         raise FileNotFoundError(f'none of the {len(found)} sets of {run.group} lies below {run.root}, e.g. {example}.')
+    # Hours of training on other sets come before a set's turn.
+    for each, files in present.items():
+        for train in _training_sets(run, each):
+            _require_classes(train.files, files)
     _say(f'{len(present)} of the {len(found)} sets of {run.group} found; not there: {_names(set(found) - set(present))}')
     figures: dict[str, dict] = {}
     detections: dict[str, Any] = {}
@@ -106,48 +111,74 @@ def _run_set(run: OdinwRun, odinw_set: OdinwSet, files: SplitFiles) -> tuple[dic
     }
     folder = Path(run.work_dir, odinw_set.name)
     if run.mode == 'zero-shot':
+        assert run.checkpoint is not None, 'run_odinw saw to it'
         metrics, records = _evaluate(run, files, prompts, folder, run.checkpoint)
         return {**about, **metrics}, records
-    if run.mode == 'full':
-        train = _required(find_split(run.root, odinw_set, 'train'))
-        metrics, records = _train_and_evaluate(run, train, files, folder, None)
-        return {**about, **metrics}, records
     by_seed, records_by_seed, source = {}, {}, {}
-    for seed in FEW_SHOT_SEEDS:
-        few = find_few_shot(run.root, odinw_set, run.shots, seed)
-        source[str(seed)] = 'file' if few else 'drawn'
-        train = few or _required(find_split(run.root, odinw_set, 'train'))
-        draw = None if few else {'shots': run.shots, 'seed': seed}
-        metrics, records_by_seed[str(seed)] = _train_and_evaluate(run, train, files, folder / f'seed{seed}', draw)
-        by_seed[str(seed)] = metrics['AP']
+    for train in _training_sets(run, odinw_set):
+        if run.mode == 'full':
+            metrics, records = _train_and_evaluate(run, train, files, folder)
+            return {**about, **metrics}, records
+        seed = str(train.seed)
+        source[seed] = 'drawn' if train.draw else 'file'
+        metrics, records_by_seed[seed] = _train_and_evaluate(run, train, files, folder / f'seed{seed}')
+        by_seed[seed] = metrics['AP']
     return {**about, 'AP_by_seed': by_seed, 'few_shot_source': source}, records_by_seed
 
 
-def _required(files: SplitFiles | None) -> SplitFiles:
+@dataclass(frozen=True)
+class _TrainingSet:
+    """What a training is on; `draw` says which images of the split, None = all."""
+
+    files: SplitFiles
+    seed: int | None = None
+    draw: dict[str, int] | None = None
+
+
+def _training_sets(run: OdinwRun, odinw_set: OdinwSet) -> list[_TrainingSet]:
+    """None for zero-shot, the train split for full training, one per seed for few-shot."""
+    if run.mode == 'zero-shot':
+        return []
+    if run.mode == 'full':
+        return [_TrainingSet(_train_split(run, odinw_set))]
+    sets = []
+    for seed in FEW_SHOT_SEEDS:
+        files = find_few_shot(run.root, odinw_set, run.shots, seed)
+        draw = None if files else {'shots': run.shots, 'seed': seed}
+        sets.append(_TrainingSet(files or _train_split(run, odinw_set), seed, draw))
+    return sets
+
+
+def _train_split(run: OdinwRun, odinw_set: OdinwSet) -> SplitFiles:
+    files = find_split(run.root, odinw_set, 'train')
     assert files is not None, 'the set is there'
     return files
 
 
-def _train_and_evaluate(
-    run: OdinwRun, train: SplitFiles, test: SplitFiles, folder: Path, few_shot: dict[str, int] | None
-) -> tuple[dict, list]:
+def _require_classes(train: SplitFiles, test: SplitFiles) -> None:
     missing = sorted(set(test.classes) - set(train.classes))
     if missing:
         raise ValueError(f'{train.ann_file} lacks the class {missing[0]!r} of {test.ann_file}: training needs all classes.')
+
+
+def _train_and_evaluate(run: OdinwRun, train: _TrainingSet, test: SplitFiles, folder: Path) -> tuple[dict, list]:
     cfg = _config(run, test.classes, {}, folder / 'training')
-    files = without_placeholders(train, folder / 'annotations')
-    train_on(cfg, SplitFiles(files.ann_file, files.img_dir, test.classes, files.num_images), few_shot)
+    files = without_placeholders(train.files, folder / 'annotations')
+    train_on(cfg, SplitFiles(files.ann_file, files.img_dir, test.classes, files.num_images), train.draw)
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
     if run.checkpoint:
         cfg.load_from = run.checkpoint
     build_runner(cfg).train()
+    # The main process writes the checkpoint that all evaluate.
+    barrier()
     trained = latest_checkpoint(cfg.work_dir, _say)
-    assert trained is not None, 'training ends with a checkpoint'
+    if trained is None:
+        raise ValueError(f'the training left no checkpoint in {cfg.work_dir}: the config needs a CheckpointHook.')
     return _evaluate(run, test, {}, folder, str(trained))
 
 
 def _evaluate(
-    run: OdinwRun, files: SplitFiles, prompts: Mapping[str, str], folder: Path, checkpoint: str | None
+    run: OdinwRun, files: SplitFiles, prompts: Mapping[str, str], folder: Path, checkpoint: str
 ) -> tuple[dict, list]:
     """Metrics in percent and the detections."""
     cfg = _config(run, files.classes, prompts, folder / 'evaluation')
@@ -155,7 +186,7 @@ def _evaluate(
         cfg[key] = None
     prefix = folder / 'detections'
     evaluate_on(cfg, without_placeholders(files, folder / 'annotations'), str(prefix))
-    cfg.load_from = checkpoint
+    use_whole_checkpoint(cfg, checkpoint)
     metrics = build_runner(cfg).test()
     names = {'AP': 'coco/bbox_mAP', 'AP50': 'coco/bbox_mAP_50', 'AP75': 'coco/bbox_mAP_75'}
     records = json.loads(Path(f'{prefix}.bbox.json').read_text()) if is_main_process() else []

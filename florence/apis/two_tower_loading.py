@@ -4,11 +4,9 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 
-from florence.apis.model_loading import load_weights
+from florence.apis.model_loading import build_model, load_weights, usable_device
 from florence.models.two_tower import TwoTower
-from florence.registry import MODELS
 
 
 def load_two_tower(config: str | Config, checkpoint: str | None = None, device: str | torch.device = 'cpu') -> TwoTower:
@@ -24,7 +22,8 @@ def load_two_tower(config: str | Config, checkpoint: str | None = None, device: 
 
     Raises:
         FileNotFoundError: If the config or the checkpoint does not exist.
-        ValueError: If the config has no two-tower model, or the checkpoint belongs to another model.
+        ValueError: If the config has no two-tower model, the checkpoint belongs to another model, or there is no
+            such device.
     """
     if not isinstance(config, Config):
         if not Path(config).is_file():
@@ -32,8 +31,8 @@ def load_two_tower(config: str | Config, checkpoint: str | None = None, device: 
         config = Config.fromfile(config)
     if 'model' not in config or str(config.model.get('type')).rpartition('.')[2] != 'TwoTower':
         raise ValueError('this config has no model of type TwoTower: give a config of configs/unicl/.')
-    with DefaultScope.overwrite_default_scope('florence'):
-        model = MODELS.build(config.model)
+    device = usable_device(device)
+    model = build_model(config, 'florence')
     if checkpoint is not None:
         load_weights(model, checkpoint)
     return model.to(device).eval()

@@ -17,13 +17,13 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
-from florence.datasets.bad_samples import BadSample, BadSampleGuard
+from florence.datasets.bad_samples import BadSampleGuard
 from florence.datasets.detection_checks import fill_sizes, repair_boxes, require_files
 from florence.datasets.detection_dirt import require_policy
 from florence.datasets.detection_labels import label_classes, pick_few_shot
 from florence.datasets.detection_reader import read_detection_table
+from florence.datasets.detection_samples import processed
 from florence.datasets.detection_table import UNKNOWN
-from florence.datasets.transforms.load_image import LoadImage
 from florence.registry import DATASETS
 
 
@@ -143,7 +143,9 @@ class CocoDetection(BaseDataset):
 
     def _require_known_sources(self) -> None:
         names = {source.name for source in self._table.sources}
-        for name in self.negative_weights or ():
+        for name, weight in (self.negative_weights or {}).items():
+            if not 0 <= weight <= 1:
+                raise ValueError(f'negative_weights must lie in [0, 1], {name!r} has {weight}.')
             if name not in names:
                 known = ', '.join(sorted(map(repr, names)))
                 raise ValueError(f'negative_weights names source {name!r}, {self.ann_file} has {known}.')
@@ -158,12 +160,19 @@ class CocoDetection(BaseDataset):
             few = pick_few_shot(table, self._labels, len(self._metainfo['classes']), self.shots, self.seed)
             order = np.intersect1d(order, few)
         if self._indices is not None:
-            order = order[: self._indices] if isinstance(self._indices, int) else order[list(self._indices)]
+            order = self._picked(order, self._indices)
         if not len(order):
             raise ValueError(
                 f'{self.ann_file}: none of its {table.num_images} images is left; check classes, min_size and indices.'
             )
         return order
+
+    def _picked(self, order: NDArray[np.int64], indices: int | Sequence[int]) -> NDArray[np.int64]:
+        if isinstance(indices, int):
+            return order[:indices]
+        if len(indices) and not -len(order) <= min(indices) <= max(indices) < len(order):
+            raise ValueError(f'indices reach from {min(indices)} to {max(indices)}, {self.ann_file} has {len(order)} samples.')
+        return order[list(indices)]
 
     def __len__(self) -> int:
         self.full_init()
@@ -220,16 +229,7 @@ class CocoDetection(BaseDataset):
         Raises:
             BadSample: If its image cannot be read.
         """
-        info = self.get_data_info(idx)
-        path = info['img_path']
-        try:
-            return self.pipeline(info)
-        except Exception as error:
-            # Loaders raise what they like; whether the image or the pipeline is to blame, the file itself tells.
-            if isinstance(error, BadSample | MemoryError):
-                raise
-            LoadImage().transform({'img_path': path, 'sample_id': path})
-            raise
+        return processed(self.get_data_info(idx), self.pipeline)
 
     def __getitem__(self, idx: int) -> dict:
         """One sample after the pipeline; in training a usable one stands in for one with a broken image.
@@ -246,7 +246,7 @@ class CocoDetection(BaseDataset):
     def get_subset_(self, indices: int | Sequence[int]) -> None:
         """Keep the first n samples (int), or these."""
         self.full_init()
-        self._order = self._order[:indices] if isinstance(indices, int) else self._order[list(indices)]
+        self._order = self._picked(self._order, indices)
 
     def get_subset(self, indices: int | Sequence[int]) -> 'CocoDetection':
         """A set of the first n samples (int), or of these; the arrays are shared."""

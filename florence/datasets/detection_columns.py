@@ -64,8 +64,11 @@ class ImageColumns:
             raise ValueError(f'{self.path}: image {image["id"]} has neither file_name nor coco_url.')
         self.ids.append(image['id'])
         self.names.append(name.encode('utf-8'))
-        self.sizes.extend((int(image.get('width') or 0), int(image.get('height') or 0)))
-        self.sources.append(image.get('source', ''))
+        try:
+            self.sizes.extend((int(image.get('width') or 0), int(image.get('height') or 0)))
+        except ValueError as error:
+            raise ValueError(f'{self.path}: width and height of image {image["id"]} must be numbers: {error}.') from error
+        self.sources.append(str(image.get('source', '')))
         for field, column in (
             ('checked_category_ids', self.checks),
             ('neg_category_ids', self.absent),
@@ -111,7 +114,9 @@ class BoxColumns:
             del self.boxes[4 * number :]
             self.boxes.extend(NAN_BOX)
         self.flags.append(bool(annotation.get('iscrowd')) | bool(annotation.get('ignore')) << 1)
-        if 'score' in annotation:
+        if annotation.get('score') is not None:
+            if not isinstance(annotation['score'], int | float):
+                raise TypeError(f'score must be a number, not {annotation["score"]!r}')
             self.scores[number] = annotation['score']
         mask = annotation.get('segmentation')
         self.num_masks += bool(mask)
@@ -137,6 +142,6 @@ def read_categories(entries: list[dict], path: str) -> Categories:
         ids=np.array([ids[place] for place in order], dtype=np.int64),
         names=tuple(str(entries[place]['name']) for place in order),
         file_order=np.array(order, dtype=np.int64),
-        synonyms=tuple(tuple(entries[place].get('synonyms', ())) for place in order),
+        synonyms=tuple(tuple(entries[place].get('synonyms') or ()) for place in order),
         supercategories=tuple(str(entries[place].get('supercategory', '')) for place in order),
     )

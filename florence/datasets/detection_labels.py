@@ -51,6 +51,8 @@ def label_classes(table: DetectionTable, classes: Sequence[str] | None, dirt: Di
         classes = tuple(dict.fromkeys(kept))
         dirt.add('categories of the same name taken as one class', len(kept) - len(classes), _first_repeated(kept))
     else:
+        if isinstance(classes, str) or not len(classes):
+            raise ValueError(f'classes must be a list of at least one name, or None for all of {table.path}, got {classes!r}.')
         classes = tuple(classes)
         left_out = np.zeros(len(categories.names), dtype=bool)
         twice = _first_repeated(classes)

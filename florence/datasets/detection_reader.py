@@ -45,18 +45,25 @@ def table_of_members(path: str, entries: Iterable[tuple[str, Any]], *, with_mask
     dirt = Dirt(path)
     members: dict[str, Any] = {'categories': [], 'sources': []}
     images, boxes = ImageColumns(path), BoxColumns(path, with_masks)
-    for name, value in entries:
-        if name == 'annotations':
-            boxes.add(value)
-        elif name == 'images':
-            images.add(value)
-        elif name in members:
-            members[name].append(value)
+    name, value = '', None
+    try:
+        for name, value in entries:
+            if name == 'annotations':
+                boxes.add(value)
+            elif name == 'images':
+                images.add(value)
+            elif name in members:
+                members[name].append(value)
+    except (AttributeError, OverflowError, TypeError) as error:
+        raise ValueError(f"{path}: an entry of {name!r} has not COCO's form ({error}): {str(value)[:80]}.") from error
     for what, found in (('categories', members['categories']), ('images', images.ids.values)):
         if not found:
             raise ValueError(f'{path} lists no {what}: expected a COCO-style file with images, annotations and categories.')
-    categories = read_categories(members['categories'], path)
-    return _assemble(path, categories, members['sources'], images, boxes, dirt), dirt
+    try:
+        categories = read_categories(members['categories'], path)
+        return _assemble(path, categories, members['sources'], images, boxes, dirt), dirt
+    except (OverflowError, TypeError) as error:
+        raise ValueError(f'{path}: its categories, sources or lists of category ids have another form: {error}.') from error
 
 
 def _index_of(values: NDArray, known: NDArray) -> NDArray[np.int32]:
@@ -159,6 +166,8 @@ def _sources(
 ) -> tuple[dict[str, int], tuple[Source, ...]]:
     sources = []
     for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get('name'), str):
+            raise ValueError(f'{path}: every entry of sources needs a name, found {str(entry)[:80]}.')
         checked = None
         if entry.get('federated') or 'category_ids' in entry:
             checked = np.sort(_known(entry.get('category_ids', ()), categories))
@@ -174,6 +183,8 @@ def _sources(
 
 
 def _known(ids: list[int], categories: Categories) -> NDArray[np.int64]:
+    if not isinstance(ids, list | tuple) or not all(isinstance(number, int) for number in ids):
+        raise TypeError(f'category ids must be a list of numbers, found {str(ids)[:60]!r}')
     places = _index_of(np.array(ids, dtype=np.int64), categories.ids)
     return places[places != UNKNOWN].astype(np.int64)
 

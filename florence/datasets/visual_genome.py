@@ -12,7 +12,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from florence.datasets.bad_samples import BadSampleGuard
-from florence.datasets.transforms.load_image import LoadImage
+from florence.datasets.detection_samples import processed
 from florence.datasets.visual_genome_json import VisualGenomeData, read_coco_form, read_raw_form
 from florence.registry import DATASETS
 
@@ -106,15 +106,7 @@ class VisualGenome(BaseDataset):
         Raises:
             BadSample: If its image cannot be read.
         """
-        info = self.get_data_info(idx)
-        path = info['img_path']
-        try:
-            return self.pipeline(info)
-        except Exception as error:
-            # Loaders raise what they like; whether the image or the pipeline is to blame, the file itself tells.
-            if not isinstance(error, MemoryError):
-                LoadImage().transform({'img_path': path, 'sample_id': path})
-            raise
+        return processed(self.get_data_info(idx), self.pipeline)
 
     def __getitem__(self, idx: int) -> dict:
         """One sample after the pipeline; in training a usable one stands in for one with a broken image.
@@ -126,7 +118,7 @@ class VisualGenome(BaseDataset):
         self.full_init()
         if self.test_mode:
             return self.prepare_data(idx)
-        return self.guard.read(idx, len(self), self.prepare_data)
+        return self.guard.read(range(len(self))[idx], len(self), self.prepare_data)
 
 
 def _read_ids(path: Path) -> list[int]:

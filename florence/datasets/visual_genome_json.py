@@ -18,7 +18,8 @@ of its names that the vocabulary has. Names are compared in lower case with sing
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,11 @@ def read_coco_form(path: str | Path) -> VisualGenomeData:
         ValueError: If it is no JSON of that form.
     """
     content = _read(path, dict, ('images', 'categories', 'annotations'))
+    with _form_of(path):
+        return _from_coco_form(content)
+
+
+def _from_coco_form(content: dict) -> VisualGenomeData:
     categories = sorted(content['categories'], key=lambda category: category['id'])
     attributes = sorted(content.get('attributes', ()), key=lambda attribute: attribute['id'])
     label_of = {category['id']: label for label, category in enumerate(categories)}
@@ -65,8 +71,8 @@ def read_coco_form(path: str | Path) -> VisualGenomeData:
             continue
         chosen = _indices(annotation.get('attributes', ()), attribute_of, left_out)
         _add(image, annotation['bbox'], label_of[annotation['category_id']], chosen, left_out)
-    names = (tuple(entry['name'] for entry in entries) for entries in (categories, attributes))
-    return VisualGenomeData(*names, images=list(images.values()), left_out=left_out)
+    classes, names = (tuple(entry['name'] for entry in entries) for entries in (categories, attributes))
+    return VisualGenomeData(classes, names, images=list(images.values()), left_out=left_out)
 
 
 def read_raw_form(
@@ -84,6 +90,13 @@ def read_raw_form(
         FileNotFoundError: If a file is missing.
         ValueError: If one is no JSON of that form.
     """
+    with _form_of(f'{image_file}, {objects_file}, {attributes_file} or {vocabulary_file}'):
+        return _from_raw_form(image_file, objects_file, attributes_file, vocabulary_file)
+
+
+def _from_raw_form(
+    image_file: str | Path, objects_file: str | Path, attributes_file: str | Path | None, vocabulary_file: str | Path
+) -> VisualGenomeData:
     vocabulary = _read(vocabulary_file, dict, ('label_to_idx',))
     classes, label_of = _ordered(vocabulary['label_to_idx'])
     attributes, attribute_of = _ordered(vocabulary.get('attribute_to_idx', {}) if attributes_file else {})
@@ -103,6 +116,18 @@ def read_raw_form(
             named = map(_plain, attributes_of.get(found['object_id'], ()))
             _add(image, [found[key] for key in 'xywh'], label, _indices(named, attribute_of, left_out), left_out)
     return VisualGenomeData(classes, attributes, list(images.values()), left_out)
+
+
+@contextmanager
+def _form_of(files: str | Path) -> Iterator[None]:
+    """Says of an entry in another form which files to look at."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError) as error:
+        what = f'without {error}' if isinstance(error, KeyError) else f'in another form ({error})'
+        raise ValueError(
+            f'{files}: an entry {what}: expected one of the two forms of florence.datasets.visual_genome_json.'
+        ) from error
 
 
 def _read(path: str | Path, kind: type, keys: Iterable[str]) -> Any:
@@ -151,6 +176,8 @@ def _indices(names: Iterable[Any], index_of: Mapping[Any, int], left_out: Counte
 
 
 def _add(image: dict, xywh: list[float], label: int, attributes: list[int], left_out: Counter) -> None:
+    if len(xywh) != 4:
+        raise TypeError(f'a box is four numbers, found {xywh}')
     x, y, width, height = xywh
     left, right = max(x, 0), min(x + width, image['width'])
     top, bottom = max(y, 0), min(y + height, image['height'])

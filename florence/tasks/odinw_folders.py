@@ -78,21 +78,25 @@ def read_split(ann_file: Path, odinw_set: OdinwSet) -> SplitFiles:
     """What an annotation file of a set says about its classes; its images lie beside it.
 
     Raises:
-        ValueError: If it is no JSON of COCO's form, or has boxes of a class without a name.
+        ValueError: If it is no JSON of COCO's form, or a class with boxes has no name or that of another.
     """
     try:
         content = json.loads(ann_file.read_text(encoding='utf-8'))
         images, annotations = content['images'], content['annotations']
         categories = sorted(content['categories'], key=lambda category: category['id'])
+        counts = Counter(annotation['category_id'] for annotation in annotations)
+        groups = {category.get('supercategory') for category in categories}
+        classes = [category for category in categories if not _is_placeholder(category, groups, counts, odinw_set)]
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f'{ann_file} is cut short or not of COCO form: {type(error).__name__} {error}.') from None
-    counts = Counter(annotation['category_id'] for annotation in annotations)
-    groups = {category.get('supercategory') for category in categories}
-    classes = [category for category in categories if not _is_placeholder(category, groups, counts, odinw_set)]
     blank = [category['id'] for category in classes if not category['name'].strip()]
     if blank:
         raise ValueError(f'{ann_file}: category {blank[0]} has boxes and no name: name it in the file.')
-    return SplitFiles(ann_file, ann_file.parent, tuple(category['name'] for category in classes), len(images))
+    names = tuple(category['name'] for category in classes)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f'{ann_file} has several categories called {twice[0]!r}: give each its own name or join them.')
+    return SplitFiles(ann_file, ann_file.parent, names, len(images))
 
 
 def _annotation_files(folder: Path, split: str) -> list[Path]:

@@ -1,8 +1,9 @@
 """Pictures of runs and results; matplotlib is imported when something is drawn."""
 
+from florence.visualization.class_colors import class_colors
 from florence.visualization.classification_sheet import ClassifiedImage, draw_classification_sheet
 from florence.visualization.curves import draw_loss_curve
-from florence.visualization.detections import BoxSet, DetectionPanel, class_color, draw_boxes, draw_detection_sheet
+from florence.visualization.detections import BoxSet, DetectionPanel, draw_boxes, draw_detection_sheet
 from florence.visualization.gallery import FoundImage, FoundText, ImageQuery, TextQuery, draw_retrieval_gallery
 from florence.visualization.log_records import read_log_records
 from florence.visualization.retrieval_queries import search_images, search_texts
@@ -15,7 +16,7 @@ __all__ = [
     'FoundText',
     'ImageQuery',
     'TextQuery',
-    'class_color',
+    'class_colors',
     'draw_boxes',
     'draw_classification_sheet',
     'draw_detection_sheet',

@@ -1,7 +1,5 @@
 """Boxes on pictures: one picture with its detections, and a sheet of several with the truth beside them."""
 
-import colorsys
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +9,12 @@ from PIL import Image, ImageDraw
 
 from florence.atomic_files import atomic_path
 from florence.visualization.canvas import FAINT, INK, draw_lines, font, line_height, wrap
+from florence.visualization.class_colors import Color, class_colors
 
 MARGIN = 20
 GAP = 14
 SMALLEST = 320
 """Longest side, pixels, to which smaller pictures are magnified: labels are unreadable below."""
-Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -59,20 +57,14 @@ class DetectionPanel:
     title: str = ''
 
 
-def class_color(name: str) -> Color:
-    """Colour of a class: the same in every picture, whatever other classes there are."""
-    first, second = hashlib.blake2b(name.encode(), digest_size=2).digest()
-    red, green, blue = colorsys.hsv_to_rgb(first / 256, 0.65 + 0.35 * (second % 16) / 15, 0.6 + 0.4 * (second // 16) / 15)
-    return round(255 * red), round(255 * green), round(255 * blue)
-
-
-def draw_boxes(image: np.ndarray, found: BoxSet, size: int | None = None) -> np.ndarray:
+def draw_boxes(image: np.ndarray, found: BoxSet, size: int | None = None, *, classes: Sequence[str] = ()) -> np.ndarray:
     """A picture with boxes and their labels, the best on top.
 
     Args:
         image: `(H, W, 3)` uint8 RGB; left as it is.
         found: The boxes.
         size: Longest side of the result, pixels; None: that of the image, but `SMALLEST` at least.
+        classes: All class names: each has its colour in every picture that is drawn with the same list.
 
     Returns:
         `(H', W', 3)` uint8 RGB.
@@ -80,8 +72,9 @@ def draw_boxes(image: np.ndarray, found: BoxSet, size: int | None = None) -> np.
     Raises:
         ValueError: If `image` is not such an array.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f'expected an (H, W, 3) uint8 image, got {image.shape} of {image.dtype}.')
+    colors = class_colors([*classes, *found.names])
     height, width = image.shape[:2]
     scale = (size or max(height, width, SMALLEST)) / max(height, width)
     shape = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -93,27 +86,32 @@ def draw_boxes(image: np.ndarray, found: BoxSet, size: int | None = None) -> np.
     # Truth in the order given, detections from the worst to the best.
     places = [[float(value) * scale for value in found.boxes[index]] for index in order]
     for index, box in zip(order, places, strict=True):
-        draw.rectangle(_ordered(box), outline=class_color(found.names[index]), width=max(2, max(shape) // 300))
+        draw.rectangle(_ordered(box), outline=colors[found.names[index]], width=max(2, max(shape) // 300))
     for index, box in zip(order, places, strict=True):
         score = '' if found.scores is None else f' {found.scores[index]:.2f}'
-        _label(draw, box, f'{found.names[index]}{score}', class_color(found.names[index]), picture.size)
+        _label(draw, box, f'{found.names[index]}{score}', colors[found.names[index]], picture.size)
     return np.asarray(picture)
 
 
-def draw_detection_sheet(panels: Sequence[DetectionPanel], path: str | os.PathLike, *, size: int = 480) -> None:
+def draw_detection_sheet(
+    panels: Sequence[DetectionPanel], path: str | os.PathLike, *, size: int = 480, classes: Sequence[str] = ()
+) -> None:
     """Draw a row per picture: the truth on the left, where it is known, and the detections on the right.
 
     Args:
         panels: What to show.
         path: Picture to write; the ending gives the format.
         size: Longest side of a picture, pixels.
+        classes: As in `draw_boxes`.
 
     Raises:
         ValueError: If there is nothing to show.
     """
     if not panels:
         raise ValueError('the sheet needs at least one picture.')
-    rows = [_row(panel, size) for panel in panels]
+    sets = [boxes for panel in panels for boxes in (panel.truth, panel.predictions) if boxes is not None]
+    names = [*classes, *(name for boxes in sets for name in boxes.names)]
+    rows = [_row(panel, size, names) for panel in panels]
     sheet = Image.new(
         'RGB', (2 * MARGIN + max(row.width for row in rows), 2 * MARGIN + sum(row.height + GAP for row in rows) - GAP), 'white'
     )
@@ -125,10 +123,10 @@ def draw_detection_sheet(panels: Sequence[DetectionPanel], path: str | os.PathLi
         sheet.save(temporary)
 
 
-def _row(panel: DetectionPanel, size: int) -> Image.Image:
+def _row(panel: DetectionPanel, size: int, classes: Sequence[str]) -> Image.Image:
     sides = [] if panel.truth is None else [('truth', panel.truth)]
     sides.append(('predicted', panel.predictions))
-    pictures = [Image.fromarray(draw_boxes(panel.image, boxes, size)) for _, boxes in sides]
+    pictures = [Image.fromarray(draw_boxes(panel.image, boxes, size, classes=classes)) for _, boxes in sides]
     width = len(pictures) * (pictures[0].width + GAP) - GAP
     title = wrap(panel.title, font(14, bold=True), max(width, size)) if panel.title else []
     face, head = font(12), len(title) * line_height(font(14, bold=True))

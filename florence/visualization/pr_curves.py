@@ -51,7 +51,9 @@ def _draw_panel(panel: 'Axes', recalls: np.ndarray, precision: np.ndarray, names
     few = len(present) <= 6
     for position, index in enumerate(present):
         style = dict(color=COLORS[position], linewidth=1.5) if few else dict(color='0.75', linewidth=0.8)
-        label = f'{names[index]}  {100 * precision[:, index].mean():.1f}' if few else None
+        # matplotlib takes what stands between dollars for a formula.
+        name = names[index].replace('$', r'\$')
+        label = f'{name}  {100 * precision[:, index].mean():.1f}' if few else None
         panel.plot(recalls, precision[:, index], label=label, **style)
     mean = precision[:, present].mean(1)
     panel.plot(recalls, mean, color='black', linewidth=2.5, label=f'mean of {len(present)}  {100 * mean.mean():.1f}')

@@ -158,10 +158,26 @@ def test_wrong_files_get_one_sentence(tmp_path):
         (dict(categories=[CATEGORIES[0], CATEGORIES[0]]), 'category id 7 is given to several'),
         (dict(categories=[{'id': 'x', 'name': 'dog'}]), 'numeric id and a name'),
         (dict(images=[image('a')]), "numbered by .*'a'"),
+        (dict(images=[image(1) | dict(width='wide')]), 'width and height of image 1 must be numbers'),
+        (dict(images=[image(1) | dict(file_name=5)]), "entry of 'images' has not COCO's form"),
+        (dict(images=[image(10**30)]), "entry of 'images' has not COCO's form"),
+        (dict(images=[image(1, neg_category_ids=None)]), "list of numbers, found 'None'"),
+        (dict(annotations=[box(1, 1, 7, [1, 1, 5, 5], score='high')]), "score must be a number, not 'high'"),
+        (dict(categories=[{'id': 10**30, 'name': 'dog'}]), 'categories, sources or lists of category ids'),
+        (dict(sources=[{'category_ids': [7]}]), 'every entry of sources needs a name'),
+        (dict(sources=['coco']), 'every entry of sources needs a name, found coco'),
     ):
         (tmp_path / 'wrong.json').write_text(json.dumps(whole | change))
         with pytest.raises(ValueError, match=message):
             read(tmp_path / 'wrong.json')
+    for options, message in (
+        (dict(classes='dog'), "at least one name, or None .* got 'dog'"),
+        (dict(classes=[]), 'at least one name'),
+        (dict(indices=[0, 1]), 'indices reach from 0 to 1, .* has 1 samples'),
+        (dict(negative_weights={'': 5.0}), r'lie in \[0, 1\]'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read(path, **options)
     path.write_text(path.read_text()[:-40])
     with pytest.raises(ValueError, match='cut short'):
         read(path)

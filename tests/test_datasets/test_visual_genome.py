@@ -155,3 +155,28 @@ def test_faults_are_named(coco_form):
     (coco_form / 'list.json').write_text('[]')
     with pytest.raises(ValueError, match='expected an object with images, categories, annotations'):
         VisualGenome('list.json', data_root=coco_form)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(bbox=[1, 2, 3]),
+        dict(bbox=None),
+        dict(bbox=['1', '2', '3', '4']),
+        dict(bbox=...),
+        dict(image_id=...),
+        dict(attributes=None),
+    ],
+)
+def test_an_entry_of_another_form_gets_one_sentence(changes, coco_form):
+    content = json.loads((coco_form / 'vg.json').read_text())
+    entry = content['annotations'][0] | changes
+    content['annotations'] = [{key: value for key, value in entry.items() if value is not ...}]
+    (coco_form / 'vg.json').write_text(json.dumps(content))
+    with pytest.raises(ValueError, match='vg.json: an entry .*: expected one of the two forms'):
+        VisualGenome('vg.json', data_root=coco_form)
+
+
+def test_the_last_sample_counts_from_the_end(coco_form):
+    dataset = VisualGenome('vg.json', data_root=coco_form)
+    assert dataset[-1]['img_id'] == dataset[len(dataset) - 1]['img_id']

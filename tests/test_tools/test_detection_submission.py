@@ -65,5 +65,11 @@ def test_what_is_wrong_is_said(run, tmp_path):
         '2 entries name an image that the annotation file does not have (entry 0: 9).',
         '2 entries have a box of negative width or height (entry 0: [1, 2, -3, 4]).',
     ]
+    write(tmp_path / 'b.json', ['high'] * 101)
+    _, message = run('pack', 'out', 'b.json', '--split', 'val', '--algorithm', 'x', '--keep-best')
+    assert message == "101 entries have a score that is no finite number (entry 0: 'high')."
+    write(tmp_path / 'c.json', [0.5])
+    _, message = run('pack', 'c.json', 'c.json', '--split', 'val', '--algorithm', 'x')
+    assert message.startswith('error: ') and 'File exists' in message, 'the folder to write to is a file'
     assert 'error: no results file' in run('check', 'none.json')[1]
     assert 'server splits names' in run('pack', 'out', 'a.json', '--split', 'val', '--algorithm', 'a_b')[1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from florence.visualization import BoxSet, DetectionPanel, class_color, draw_boxes, draw_detection_sheet
+from florence.visualization import BoxSet, DetectionPanel, class_colors, draw_boxes, draw_detection_sheet
 from florence.visualization.detections import GAP, MARGIN, SMALLEST
 
 GREY = np.full((400, 600, 3), 128, np.uint8)
@@ -19,7 +19,7 @@ def test_a_box_is_framed_in_the_colour_of_its_class_and_labelled():
     found = BoxSet([[100, 200, 300, 350]], ['cat'], [0.87])
     pixels = draw_boxes(GREY, found)
     assert pixels.shape == GREY.shape and (GREY == 128).all()
-    frame = class_color('cat')
+    frame = class_colors(['cat'])['cat']
     assert (pixels[200:202, 100:300] == frame).all() and (pixels[200:350, 298:300] == frame).all()
     assert (pixels[204:346, 104:296] == 128).all(), 'the object is not covered'
     label = pixels[180:200, 100:160]
@@ -29,18 +29,23 @@ def test_a_box_is_framed_in_the_colour_of_its_class_and_labelled():
 
 def test_a_label_without_room_above_lies_inside():
     pixels = draw_boxes(GREY, BoxSet([[560, 0, 600, 90]], ['a rather long name']))
-    assert share(pixels[:20], class_color('a rather long name')) > 800 and (pixels[95:] == 128).all()
+    assert share(pixels[:20], class_colors(['a rather long name'])['a rather long name']) > 800 and (pixels[95:] == 128).all()
 
 
-def test_colours_are_stable_and_tell_classes_apart():
-    assert class_color('cat') == class_color('cat')
-    assert len({class_color(f'class {index}') for index in range(80)}) > 76
+def test_a_class_has_its_colour_whatever_is_in_the_picture():
+    classes = ['dog', 'cat', 'cow']
+    colors = class_colors(classes)
+    for names in (['cat'], ['cow', 'cat']):
+        pixels = draw_boxes(GREY, BoxSet([[100, 200, 300, 350]] * len(names), names), classes=classes)
+        assert share(pixels, colors['cat']) > 500 and share(pixels, colors['dog']) == 0
+    unknown = draw_boxes(GREY, BoxSet([[100, 200, 300, 350]], ['bird']), classes=classes)
+    assert not any(share(unknown, color) for color in colors.values()), 'a name outside of the list gets a colour of its own'
 
 
 def test_small_pictures_are_magnified_with_their_boxes():
     pixels = draw_boxes(np.zeros((10, 20, 3), np.uint8), BoxSet([[5, 5, 10, 10]], ['x']))
     assert pixels.shape == (SMALLEST // 2, SMALLEST, 3)
-    assert (pixels[80:160, 80:82] == class_color('x')).all() and (pixels[100:150, 90:150] == 0).all()
+    assert (pixels[80:160, 80:82] == class_colors(['x'])['x']).all() and (pixels[100:150, 90:150] == 0).all()
     assert draw_boxes(np.zeros((1, 1, 3), np.uint8), BoxSet([], [])).shape == (SMALLEST, SMALLEST, 3)
 
 
@@ -48,7 +53,7 @@ def test_the_best_box_is_drawn_last():
     boxes = [[100, 100, 200, 200]] * 2
     for scores, top in (([0.9, 0.1], 'cat'), ([0.1, 0.9], 'dog')):
         pixels = draw_boxes(GREY, BoxSet(boxes, ['cat', 'dog'], scores))
-        assert (pixels[150, 100] == class_color(top)).all()
+        assert (pixels[150, 100] == class_colors(['cat', 'dog'])[top]).all()
 
 
 def test_odd_boxes_do_not_stop_the_drawing():
@@ -62,12 +67,13 @@ def test_the_sheet_has_truth_and_predictions_side_by_side(tmp_path):
     )
     pixels = np.array(Image.open(tmp_path / 's.png'))
     assert pixels.shape[1] == 2 * MARGIN + 2 * 480 + GAP
+    colors = class_colors(['cat', 'dog'])
     first = pixels[: pixels.shape[0] // 2]
     left, right = first[:, : MARGIN + 480], first[:, MARGIN + 480 :]
-    assert share(left, class_color('cat')) > 500 and share(left, class_color('dog')) == 0
-    assert share(right, class_color('dog')) > 500 and share(right, class_color('cat')) == 0
+    assert share(left, colors['cat']) > 500 and share(left, colors['dog']) == 0
+    assert share(right, colors['dog']) > 500 and share(right, colors['cat']) == 0
     second = pixels[pixels.shape[0] // 2 :]
-    assert share(second, class_color('dog')) > 500 and share(second, class_color('cat')) == 0
+    assert share(second, colors['dog']) > 500 and share(second, colors['cat']) == 0
 
 
 def test_mistakes():
@@ -77,3 +83,5 @@ def test_mistakes():
         draw_detection_sheet([], 'x.png')
     with pytest.raises(ValueError, match='expected an'):
         draw_boxes(np.zeros((4, 4), np.uint8), BoxSet([], []))
+    with pytest.raises(ValueError, match='expected an'):
+        draw_boxes(np.zeros((0, 4, 3), np.uint8), BoxSet([], []))

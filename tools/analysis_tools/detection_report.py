@@ -13,6 +13,7 @@ from mmengine.config import DictAction
 
 from florence.apis.detection_report import make_detection_report
 from florence.engine.config_files import load_config
+from florence.user_errors import USER_ERRORS, in_words
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,8 +34,8 @@ def main() -> None:
         report = make_detection_report(
             cfg, args.predictions, args.out, num_images=args.images, score_threshold=args.score_threshold
         )
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        sys.exit(f'error: {error.args[0]}')
+    except USER_ERRORS as error:
+        sys.exit(in_words(error))
     print(f'AP {report["AP"]:.3f}, AP50 {report["AP50"]:.3f}; errors: {report["errors"]}')
     print(f'written: {Path(args.out, "index.html")}')
 

@@ -23,6 +23,7 @@ from florence.evaluation.leaderboards import (
     submission_name,
     write_zip,
 )
+from florence.user_errors import USER_ERRORS, in_words
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,11 +49,13 @@ def pack(args: argparse.Namespace, annotations: CocoAnnotations) -> list[str]:
     records, repeated = merge_shards(args.results)
     if repeated:
         print(f'{repeated} images were in several files with equal results and are taken once.')
-    if args.keep_best:
-        records, dropped = keep_best(records, MAX_PER_IMAGE[args.leaderboard])
-        print(f'left out {dropped} detections beyond {MAX_PER_IMAGE[args.leaderboard]} per image.')
-    problems = check_detections(records, annotations, MAX_PER_IMAGE[args.leaderboard])
+    limit = MAX_PER_IMAGE[args.leaderboard]
+    # What cannot be ranked is a problem, not something to leave out.
+    problems = check_detections(records, annotations, len(records) if args.keep_best else limit)
     if not problems:
+        if args.keep_best:
+            records, dropped = keep_best(records, limit)
+            print(f'left out {dropped} detections beyond {limit} per image.')
         path = write_zip(args.out_dir, name, records)
         images = len({record['image_id'] for record in records})
         print(f'wrote {path}: {len(records)} detections in {images} of {len(annotations.image_ids)} images.')
@@ -68,8 +71,8 @@ def main() -> None:
             problems = pack(args, annotations)
         else:
             problems = check_detections(read_results(Path(args.file)), annotations, MAX_PER_IMAGE[args.leaderboard])
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        sys.exit(f'error: {error.args[0]}')
+    except USER_ERRORS as error:
+        sys.exit(in_words(error))
     if problems:
         sys.exit('\n'.join(problems))
     if args.command == 'check':

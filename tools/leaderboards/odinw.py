@@ -23,6 +23,7 @@ from florence.evaluation.leaderboards.odinw_table import MODES, to_markdown
 from florence.tasks.detection_prompts import PROMPT_SETS
 from florence.tasks.odinw import FEW_SHOT_COUNTS, GROUPS, sets_of
 from florence.tasks.odinw_folders import find_split
+from florence.user_errors import USER_ERRORS, in_words
 
 
 def parse_args() -> argparse.Namespace:
@@ -57,7 +58,10 @@ def main() -> None:
     try:
         if args.check:
             problems = check(args)
-            sys.exit('\n'.join(problems) if problems else 0)
+            if problems:
+                sys.exit('\n'.join(problems))
+            print(f'{args.check} is in order.')
+            return
         run = OdinwRun(
             root=args.root,
             config=args.model,
@@ -72,8 +76,8 @@ def main() -> None:
             launcher=args.launcher,
         )
         table = run_odinw(run)
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        sys.exit(f'error: {error.args[0]}')
+    except USER_ERRORS as error:
+        sys.exit(in_words(error))
     if table:
         print(to_markdown(table))
         print(f'written: {Path(args.work_dir, "odinw.json")}')

@@ -11,8 +11,9 @@ import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for cu
 
 from florence.atomic_files import write_json
 from florence.evaluation.functional.coco_annotations import load_annotation_file
-from florence.evaluation.leaderboards import read_results
+from florence.evaluation.leaderboards import read_boxes
 from florence.evaluation.leaderboards.visual_genome import NUM_CLASSES, visual_genome_figures
+from florence.user_errors import USER_ERRORS, in_words
 
 
 def main() -> None:
@@ -22,9 +23,9 @@ def main() -> None:
     parser.add_argument('--json', metavar='FILE', help='write the figures as one JSON object')
     args = parser.parse_args()
     try:
-        figures = visual_genome_figures(load_annotation_file(args.annotations), read_results(args.detections))
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        sys.exit(f'error: {error.args[0]}')
+        figures = visual_genome_figures(load_annotation_file(args.annotations), read_boxes(args.detections))
+    except USER_ERRORS as error:
+        sys.exit(in_words(error))
     print(f'AP50 {figures["AP50"]:.1f}, weighted by objects {figures["weighted_AP50"]:.1f}; published: {figures["published"]}')
     if not figures['is_comparable']:
         print(f'not comparable: {figures["num_classes"]} classes, the published figures are means over {NUM_CLASSES}.')

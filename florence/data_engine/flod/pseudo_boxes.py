@@ -37,12 +37,21 @@ class PseudoBoxRules:
         max_per_image: The best so many boxes of an image.
         overlap: IoU from which two boxes of an image are one object.
         max_per_class: The best so many boxes of a class in the whole set; None: all.
+
+    Raises:
+        ValueError: If a number is out of range.
     """
 
     min_score: float = 0.5
     max_per_image: int = 20
     overlap: float = 0.6
     max_per_class: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_per_image < 1 or (self.max_per_class is not None and self.max_per_class < 1):
+            raise ValueError(f'boxes per image and per class must be at least 1, got {self.max_per_image}, {self.max_per_class}.')
+        if not (0 <= self.min_score <= 1 and 0 <= self.overlap <= 1):
+            raise ValueError(f'lowest score and overlap must lie in [0, 1], got {self.min_score} and {self.overlap}.')
 
     def kept(self, found: Detections) -> list[int]:
         """Indices of the boxes of an image that are kept, best first."""
@@ -67,6 +76,9 @@ class PseudoBoxRun:
         rules: Which are kept.
         shard_size: Images of a shard.
         batch_size: Images detected at a time.
+
+    Raises:
+        ValueError: If a shard or a batch has no image.
     """
 
     out: Path
@@ -79,6 +91,10 @@ class PseudoBoxRun:
     rules: PseudoBoxRules
     shard_size: int = 1000
     batch_size: int = 8
+
+    def __post_init__(self) -> None:
+        if self.shard_size < 1 or self.batch_size < 1:
+            raise ValueError(f'shards and batches need at least one image, got {self.shard_size} and {self.batch_size}.')
 
     @property
     def num_shards(self) -> int:

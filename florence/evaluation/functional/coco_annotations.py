@@ -6,7 +6,7 @@ Objects365 list their categories in different orders).
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from mmengine.logging import print_log
 from florence.evaluation.functional.box_ap_inputs import GroundTruth
 
 PARTS = ('images', 'categories', 'annotations')
+NEEDED = {'images': ('id',), 'categories': ('id', 'name'), 'annotations': ('image_id', 'category_id', 'bbox')}
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def load_annotation_file(path: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(f'no annotation file {path}: check ann_file.')
     try:
         content = json.loads(path.read_bytes())
-    except json.JSONDecodeError as error:
+    # Of bytes that are no text, too.
+    except ValueError as error:
         raise ValueError(f'{path} is no JSON: {error}.') from None
     missing = [part for part in PARTS if part not in content] if isinstance(content, dict) else list(PARTS)
     # Files of test images have no annotations.
@@ -77,19 +79,20 @@ def to_arrays(content: Mapping[str, Any], *, with_masks: bool = False) -> CocoAn
         with_masks: Whether to read the segmentations too.
 
     Raises:
-        ValueError: If ids are not unique, an annotation names an unknown image or category, or a box or segmentation is broken.
+        ValueError: If an entry lacks a field, ids are not unique, an annotation names an unknown image or category, or a box, an
+            area or a segmentation is broken.
     """
+    for part in PARTS:
+        _check_entries(part, content.get(part, []))
     images = sorted(content['images'], key=lambda image: image['id'])
     categories = sorted(content['categories'], key=lambda category: category['id'])
     annotations = content.get('annotations', [])
-    for what, records in (('images', images), ('categories', categories), ('annotations', annotations)):
-        _check_unique(what, (record['id'] for record in records))
     image_index = {image['id']: index for index, image in enumerate(images)}
     class_index = {category['id']: index for index, category in enumerate(categories)}
     for annotation in annotations:
         if annotation['image_id'] not in image_index or annotation['category_id'] not in class_index:
             raise ValueError(
-                f'annotation {annotation["id"]} names image {annotation["image_id"]!r} and category '
+                f'annotation {annotation.get("id")} names image {annotation["image_id"]!r} and category '
                 f'{annotation["category_id"]!r}, one of which is not in the lists of the file: mend the file.'
             )
     sizes = np.array([(image.get('height', 0), image.get('width', 0)) for image in images]).reshape(-1, 2)
@@ -140,30 +143,53 @@ def from_instances(
     return to_arrays(content, with_masks=with_masks)
 
 
-def _check_unique(what: str, ids: Iterable) -> None:
-    twice = [value for value, count in Counter(ids).items() if count > 1]
+def _check_entries(part: str, entries: Any) -> None:
+    """Fields and ids of the images, categories or annotations."""
+    if not isinstance(entries, list):
+        raise ValueError(f'{part} of the annotation file is a {type(entries).__name__}, expected a list.')
+    for index, entry in enumerate(entries):
+        lacking = [name for name in NEEDED[part] if not isinstance(entry, Mapping) or name not in entry]
+        if lacking:
+            raise ValueError(f'entry {index} of {part} of the annotation file lacks {", ".join(lacking)}.')
+    # Ids of annotations serve in messages only.
+    ids = [entry['id'] for entry in entries if 'id' in entry]
+    try:
+        sorted(ids)
+        twice = [value for value, count in Counter(ids).items() if count > 1]
+    except TypeError:
+        raise ValueError(f'ids of {part} of the annotation file must be all numbers or all texts.') from None
     if twice:
-        raise ValueError(f'the annotation file has {len(twice)} ids of {what} more than once, the first is {twice[0]!r}.')
+        raise ValueError(f'the annotation file has {len(twice)} ids of {part} more than once, the first is {twice[0]!r}.')
 
 
 def _boxes(annotations: Sequence[Mapping]) -> np.ndarray:
     """`xywh`, `(G, 4)` float64."""
     for annotation in annotations:
-        if len(annotation['bbox']) != 4:
-            raise ValueError(f'annotation {annotation["id"]} has the box {annotation["bbox"]}, expected x, y, width, height.')
-    boxes = np.array([annotation['bbox'] for annotation in annotations], np.float64).reshape(-1, 4)
-    broken = np.flatnonzero(~np.isfinite(boxes).all(1))
+        box = annotation['bbox']
+        if not isinstance(box, Sequence) or isinstance(box, str) or len(box) != 4:
+            raise ValueError(f'annotation {annotation.get("id")} has the box {box}, expected x, y, width, height.')
+    return _numbers('box', [annotation['bbox'] for annotation in annotations], annotations).reshape(-1, 4)
+
+
+def _numbers(what: str, values: list, annotations: Sequence[Mapping]) -> np.ndarray:
+    """A float64 array of one value per annotation, all finite."""
+    try:
+        numbers = np.array(values, np.float64)
+        broken = np.flatnonzero(~np.isfinite(numbers.reshape(len(values), -1)).all(1)) if len(values) else ()
+    except (TypeError, ValueError):
+        raise ValueError(f'the annotation file has a {what} that is not made of numbers.') from None
     if len(broken):
-        first = annotations[broken[0]]
-        raise ValueError(f'annotation {first["id"]} has the box {first["bbox"]}, expected finite numbers.')
-    return boxes
+        first = int(broken[0])
+        raise ValueError(f'annotation {annotations[first].get("id")} has the {what} {values[first]}, expected finite numbers.')
+    return numbers
 
 
 def _areas(annotations: Sequence[Mapping], boxes: np.ndarray) -> np.ndarray:
     missing = sum('area' not in annotation for annotation in annotations)
     if missing:
         print_log(f'{missing} annotations have no `area`: that of their box decides about small, medium and large.', 'current')
-    return np.array([annotation.get('area', box[2] * box[3]) for annotation, box in zip(annotations, boxes)], np.float64)
+    areas = [annotation.get('area', box[2] * box[3]) for annotation, box in zip(annotations, boxes)]
+    return _numbers('area', areas, annotations)
 
 
 def _mask(annotation: Mapping, size: np.ndarray) -> dict:
@@ -172,8 +198,10 @@ def _mask(annotation: Mapping, size: np.ndarray) -> dict:
 
     height, width = (int(value) for value in size)
     segmentation = annotation.get('segmentation')
+    if not height or not width:
+        raise ValueError(f"image {annotation['image_id']!r} has no height and width: metric 'segm' needs the size of masks.")
     if not segmentation:
-        raise ValueError(f"annotation {annotation['id']} has no segmentation: metric 'segm' needs one for every object.")
+        raise ValueError(f"annotation {annotation.get('id')} has no segmentation: metric 'segm' needs one for every object.")
     if isinstance(segmentation, list):
         return mask.merge(mask.frPyObjects(segmentation, height, width))
     if isinstance(segmentation['counts'], list):

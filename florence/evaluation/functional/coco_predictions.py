@@ -55,7 +55,7 @@ def read_prediction(
     image_id = sample['img_id']
     parts = ['bboxes', 'scores', 'labels'] + ['masks'] * with_masks
     _need(found, parts, f'the prediction of image {image_id!r}', 'the model must give them')
-    boxes, scores, labels = (_array(found[name]) for name in ('bboxes', 'scores', 'labels'))
+    boxes, scores, labels = (to_numpy(found[name]) for name in ('bboxes', 'scores', 'labels'))
     if not len(boxes) == len(scores) == len(labels):
         counts = f'{len(boxes)} boxes, {len(scores)} scores and {len(labels)} labels'
         raise ValueError(f'image {image_id!r} has {counts}: they must agree.')
@@ -76,7 +76,7 @@ def read_prediction(
         scores=scores,
         labels=labels.astype(np.int64),
         masks=_encoded(found['masks']) if with_masks else None,
-        mask_scores=_array(found['mask_scores']) if with_masks and 'mask_scores' in found else None,
+        mask_scores=to_numpy(found['mask_scores']) if with_masks and 'mask_scores' in found else None,
         instances=sample['instances'] if with_instances else None,
     )
 
@@ -129,7 +129,7 @@ def _need(holder: Mapping, names: list[str], where: str, hint: str) -> None:
         raise KeyError(f'{where} lacks {missing}, it has {sorted(holder)}: {hint}.')
 
 
-def _array(values: Any) -> np.ndarray:
+def to_numpy(values: Any) -> np.ndarray:
     """numpy of a tensor, an array or mmdet's boxes."""
     values = getattr(values, 'tensor', values)
     if hasattr(values, 'detach'):
@@ -145,4 +145,4 @@ def _encoded(masks: Any) -> list:
 
     if isinstance(masks, list):
         return masks
-    return [mask.encode(np.asfortranarray(one.astype(np.uint8))) for one in _array(masks)]
+    return [mask.encode(np.asfortranarray(one.astype(np.uint8))) for one in to_numpy(masks)]

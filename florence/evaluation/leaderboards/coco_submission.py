@@ -5,15 +5,19 @@ Source: https://cocodataset.org/#format-results and #upload; LVIS takes 300 dete
 """
 
 import json
+import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 
 from florence.atomic_files import atomic_path
 from florence.evaluation.functional.coco_predictions import ImagePrediction
+from florence.evaluation.leaderboards.coco_submission_check import has_ids, is_box, is_id, is_number
 
 MAX_PER_IMAGE = {'coco': 100, 'objects365': 100, 'lvis': 300}
 
@@ -64,6 +68,23 @@ def write_results(path: str | Path, records: Sequence[dict]) -> None:
         file.write(']\n')
 
 
+def write_predictions(
+    prefix: str | Path, kinds: Iterable[str], predictions: Sequence[ImagePrediction], category_ids: np.ndarray
+) -> None:
+    """Write `PREFIX.bbox.json`, `PREFIX.segm.json` or both.
+
+    Args:
+        prefix: Path without the endings.
+        kinds: `'bbox'`, `'segm'` or both.
+        predictions: Of the images.
+        category_ids: Id of each label, `(C,)`.
+    """
+    for kind in kinds:
+        path = Path(f'{prefix}.{kind}.json')
+        write_results(path, result_records(predictions, category_ids, masks=kind == 'segm'))
+        print_log(f'wrote the results to {path}.', 'current')
+
+
 def submission_name(split: str, algorithm: str) -> str:
     """Name of a COCO submission without its ending, such as `detections_test-dev2017_dyhead_results`.
 
@@ -71,7 +92,7 @@ def submission_name(split: str, algorithm: str) -> str:
         ValueError: If a part is empty or has a character that the server splits names at.
     """
     for what, part in (('split', split), ('algorithm', algorithm)):
-        if not part or not all(character.isalnum() or character in '-.' for character in part):
+        if not re.fullmatch('[A-Za-z0-9.-]+', part):
             raise ValueError(f'{what} is {part!r}: use letters, digits, dots and hyphens only, the server splits names at "_".')
     return f'detections_{split}_{algorithm}_results'
 
@@ -95,7 +116,7 @@ def read_results(path: str | Path) -> list[Any]:
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If it is no JSON list, or a zip holds another than the same-named file.
+        ValueError: If it is no JSON list, or a zip is damaged or holds another than the same-named file.
     """
     path = Path(path)
     if not path.is_file():
@@ -107,14 +128,34 @@ def read_results(path: str | Path) -> list[Any]:
         with zipfile.ZipFile(path) as archive:
             if archive.namelist() != [f'{path.stem}.json']:
                 raise ValueError(f'{path} holds {archive.namelist()}, expected {path.stem}.json alone.')
-            text = archive.read(f'{path.stem}.json')
+            try:
+                text = archive.read(f'{path.stem}.json')
+            except (zipfile.BadZipFile, zlib.error) as error:
+                raise ValueError(f'{path} is damaged ({error}): pack it again.') from None
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
+    # Of bytes that are no text, too.
+    except ValueError as error:
         raise ValueError(f'{path} is no JSON: {error}.') from None
     if not isinstance(content, list):
         raise ValueError(f'{path} holds {type(content).__name__}, expected a list of detections.')
     return content
+
+
+def read_boxes(path: str | Path) -> list[dict]:
+    """As `read_results`, for those who compute with the boxes.
+
+    Raises:
+        ValueError: If an entry has not all of `image_id`, `category_id`, `bbox` of four numbers and `score`.
+    """
+    records = read_results(path)
+    for index, record in enumerate(records):
+        if not (isinstance(record, dict) and has_ids(record) and is_number(record.get('score')) and is_box(record.get('bbox'))):
+            raise ValueError(
+                f'{path}: entry {index} is no detection with image_id, category_id, bbox and score: {repr(record)[:80]}; '
+                '`tools/leaderboards/detection_submission.py check` lists all that is wrong.'
+            )
+    return records
 
 
 def merge_shards(paths: Sequence[str | Path]) -> tuple[list[dict], int]:
@@ -126,14 +167,16 @@ def merge_shards(paths: Sequence[str | Path]) -> tuple[list[dict], int]:
         The records, and how many images were in several shards.
 
     Raises:
-        ValueError: If two shards have different results of an image.
+        ValueError: If two shards have different results of an image, or an entry does not name its image.
     """
     merged: dict[Any, list[dict]] = {}
     source: dict[Any, str | Path] = {}
     repeated = 0
     for path in paths:
         own: dict[Any, list[dict]] = {}
-        for record in read_results(path):
+        for index, record in enumerate(read_results(path)):
+            if not isinstance(record, dict) or not is_id(record.get('image_id')):
+                raise ValueError(f'{path}: entry {index} has no image_id: {repr(record)[:80]}.')
             own.setdefault(record['image_id'], []).append(record)
         for image_id, records in own.items():
             if image_id in merged and merged[image_id] != records:

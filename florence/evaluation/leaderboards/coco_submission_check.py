@@ -19,21 +19,23 @@ def check_detections(records: Sequence[Any], annotations: CocoAnnotations, max_p
         annotations: Of the split that is submitted; its objects are not needed.
         max_per_image: Detections of an image that the server takes.
     """
-    found: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    numbers: Counter[str] = Counter()
     image_sizes = {image_id: tuple(size) for image_id, size in zip(annotations.image_ids, annotations.sizes.tolist())}
     known = set(annotations.category_ids)
     used: set[int] = set()
     for index, record in enumerate(records):
         for kind, detail in _problems(record, image_sizes, known):
-            found.setdefault(kind, []).append(f'entry {index}: {detail}')
+            first.setdefault(kind, f'entry {index}: {detail}')
+            numbers[kind] += 1
         if isinstance(record, Mapping) and isinstance(record.get('category_id'), int):
             used.add(record['category_id'])
-    sentences = [f'{len(details)} entries {kind} ({details[0]}).' for kind, details in found.items()]
+    sentences = [f'{numbers[kind]} entries {kind} ({detail}).' for kind, detail in first.items()]
     if not records:
         sentences.append('The list is empty: no detection to submit.')
     if used - known and used <= set(range(len(known))):
         sentences.append('The category ids look like indices of classes from 0: write the ids of the annotation file instead.')
-    counts = Counter(record['image_id'] for record in records if isinstance(record, Mapping) and _is_id(record.get('image_id')))
+    counts = Counter(record['image_id'] for record in records if isinstance(record, Mapping) and is_id(record.get('image_id')))
     crowded = [image_id for image_id, count in counts.items() if count > max_per_image]
     if crowded:
         sentences.append(
@@ -53,13 +55,13 @@ def _problems(record: Any, image_sizes: Mapping[Any, tuple[int, int]], categorie
     if missing:
         return [(f'lack {", ".join(missing)}', f'it has {sorted(record)}')]
     problems = []
-    if not _is_id(record['image_id']) or record['image_id'] not in image_sizes:
+    if not is_id(record['image_id']) or record['image_id'] not in image_sizes:
         problems.append(('name an image that the annotation file does not have', f'{record["image_id"]!r}'))
-    if not _is_id(record['category_id']) or record['category_id'] not in categories:
+    if not is_id(record['category_id']) or record['category_id'] not in categories:
         problems.append(('name a category that the annotation file does not have', f'{record["category_id"]!r}'))
-    if not _is_number(record['score']):
+    if not is_number(record['score']):
         problems.append(('have a score that is no finite number', f'{record["score"]!r}'))
-    size = image_sizes.get(record['image_id']) if _is_id(record['image_id']) else None
+    size = image_sizes.get(record['image_id']) if is_id(record['image_id']) else None
     if 'bbox' in record:
         problems += _box_problems(record['bbox'], size)
     if 'segmentation' in record:
@@ -68,7 +70,7 @@ def _problems(record: Any, image_sizes: Mapping[Any, tuple[int, int]], categorie
 
 
 def _box_problems(box: Any, size: tuple[int, int] | None) -> list[tuple[str, str]]:
-    if not isinstance(box, Sequence) or len(box) != 4 or not all(_is_number(value) for value in box):
+    if not is_box(box):
         return [('have a box that is not four finite numbers', repr(box)[:80])]
     left, top, width, height = box
     if width < 0 or height < 0:
@@ -89,9 +91,21 @@ def _mask_problems(segmentation: Any, size: tuple[int, int] | None) -> list[tupl
     return []
 
 
-def _is_id(value: Any) -> bool:
+def is_id(value: Any) -> bool:
+    """Whether a value can be the id of an image or category."""
     return isinstance(value, int | str)
 
 
-def _is_number(value: Any) -> bool:
+def has_ids(record: Mapping) -> bool:
+    """Whether a detection names its image and its category."""
+    return is_id(record.get('image_id')) and is_id(record.get('category_id'))
+
+
+def is_box(value: Any) -> bool:
+    """Whether a value is a box: four finite numbers."""
+    return isinstance(value, Sequence) and len(value) == 4 and all(is_number(number) for number in value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -53,8 +53,9 @@ def check_odinw_submission(
     if not Path(path).is_file():
         raise FileNotFoundError(f'no submission {path}: check the path.')
     try:
-        content = json.loads(Path(path).read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(Path(path).read_bytes())
+    # Of bytes that are no text, too.
+    except ValueError as error:
         return [f'{path} is cut short or no JSON: {error}.']
     if not isinstance(content, dict):
         return [f'{path} holds a {type(content).__name__}, expected an object of sets.']

@@ -17,13 +17,16 @@ from florence.tasks.odinw import FEW_SHOT_SEEDS, sets_of
 MODES = ('zero-shot', 'full', 'few-shot')
 
 
-def odinw_table(runs: Mapping[str, Mapping[str, Any]], group: str, mode: str) -> dict[str, Any]:
+def odinw_table(
+    runs: Mapping[str, Mapping[str, Any]], group: str, mode: str, shots: int | None = None
+) -> dict[str, Any]:
     """Build the table.
 
     Args:
         runs: By set: `{'AP': percent, ...}`; for few-shot `{'AP_by_seed': {seed: percent}, ...}`. Other entries are kept.
         group: 'florence11', 'odinw13' or 'odinw35'.
         mode: 'zero-shot', 'full' or 'few-shot'.
+        shots: Images of each class for few-shot; the published figures stand beside those of five only.
 
     Returns:
         `rows`, `mean`, `mean_of_found`, `num_found`, `published_mean_of_found`, `missing`.
@@ -41,7 +44,7 @@ def odinw_table(runs: Mapping[str, Mapping[str, Any]], group: str, mode: str) ->
     rows = []
     for each in sets_of(group):
         figures = _figures(each.name, runs[each.name], mode) if each.name in runs else {'AP': None}
-        rows.append({'set': each.name, 'title': each.table7_title, 'published': published(each.name, mode), **figures})
+        rows.append({'set': each.name, 'title': each.table7_title, 'published': published(each.name, mode, shots), **figures})
     found = [row for row in rows if row['AP'] is not None]
     beside = [row['published'] for row in found]
     return {
@@ -109,10 +112,10 @@ def write_odinw_table(
 
     Args:
         runs, group, mode: As for `odinw_table`.
-        settings: How the figures came about: model, checkpoint, split, prompt set, score fusion.
+        settings: How the figures came about: model, checkpoint, split, prompt set, score fusion, shots.
         out_dir: Folder to write to.
     """
-    table = odinw_table(runs, group, mode) | {'settings': dict(settings)}
+    table = odinw_table(runs, group, mode, settings.get('shots')) | {'settings': dict(settings)}
     write_json(Path(out_dir, 'odinw.json'), table)
     with atomic_path(Path(out_dir, 'odinw.md')) as path:
         path.write_text(to_markdown(table))

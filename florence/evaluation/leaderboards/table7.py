@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 SOURCE = 'arXiv 2111.11432, Table 7'
+PUBLISHED_SHOTS = 5
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,15 @@ TABLE7 = {
 """By the names of `florence.tasks.odinw`."""
 
 
-def published(set_name: str, mode: str) -> float | None:
+def published(set_name: str, mode: str, shots: int | None = None) -> float | None:
     """The paper's figure beside which ours stands: Florence's for zero-shot, DyHead's for training; None = none.
 
     Args:
         set_name: Name of the set.
-        mode: 'zero-shot', 'full', or 'few-shot' (the paper has five shots only).
+        mode: 'zero-shot', 'full' or 'few-shot'.
+        shots: Images of each class for 'few-shot'; the paper has five only.
     """
     row = TABLE7.get(set_name)
+    if mode == 'few-shot' and shots != PUBLISHED_SHOTS:
+        return None
     return row and {'zero-shot': row.florence, 'full': row.full, 'few-shot': row.five_shot}[mode]

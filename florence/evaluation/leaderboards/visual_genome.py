@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from florence.evaluation.functional.coco_annotations import to_arrays
 from florence.evaluation.functional.voc_ap import FlatBoxes, voc_detection_ap
 
 PUBLISHED = {'VinVL': 13.8, 'Florence': 16.2}
@@ -24,34 +25,35 @@ def visual_genome_figures(content: Mapping[str, Any], records: Sequence[Mapping[
         `num_images`, `published` and `is_comparable`: whether there are as many classes as the published figures have.
 
     Raises:
-        ValueError: If there is no ground truth, or a detection has an unknown image or category.
+        ValueError: If annotations are broken, there is no ground truth, or a detection has an unknown image or category.
     """
-    image_of = {image['id']: index for index, image in enumerate(sorted(content['images'], key=lambda image: image['id']))}
-    ids = sorted(category['id'] for category in content['categories'])
-    label_of = {category_id: label for label, category_id in enumerate(ids)}
+    annotations = to_arrays(content)
+    image_of = {image_id: index for index, image_id in enumerate(annotations.image_ids)}
+    label_of = {category_id: label for label, category_id in enumerate(annotations.category_ids)}
     for record in records:
         if record['image_id'] not in image_of or record['category_id'] not in label_of:
             raise ValueError(
                 f'a detection names image {record["image_id"]!r} and category {record["category_id"]!r}, one of which the '
                 'annotation file does not have.'
             )
-    truth = _flat(content['annotations'], image_of, label_of)
-    scores = np.array([record['score'] for record in records], np.float64)
-    found = _flat(records, image_of, label_of)
-    result = voc_detection_ap(FlatBoxes(found.image, found.boxes, found.label, scores), truth, len(ids))
+    truth = annotations.truth
+    found = FlatBoxes(
+        image=np.array([image_of[record['image_id']] for record in records], np.int64),
+        boxes=_xyxy(np.array([record['bbox'] for record in records], np.float64).reshape(-1, 4)),
+        label=np.array([label_of[record['category_id']] for record in records], np.int64),
+        score=np.array([record['score'] for record in records], np.float64),
+    )
+    result = voc_detection_ap(found, FlatBoxes(truth.images, _xyxy(truth.boxes), truth.classes), len(label_of))
     return {
         'AP50': 100 * result.mean,
         'weighted_AP50': 100 * result.weighted_mean,
         'AP50_present': 100 * result.mean_of_present,
-        'num_classes': len(ids),
+        'num_classes': len(label_of),
         'num_images': len(image_of),
         'published': PUBLISHED,
-        'is_comparable': len(ids) == NUM_CLASSES,
+        'is_comparable': len(label_of) == NUM_CLASSES,
     }
 
 
-def _flat(records: Sequence[Mapping[str, Any]], image_of: Mapping[Any, int], label_of: Mapping[int, int]) -> FlatBoxes:
-    boxes = np.array([record['bbox'] for record in records], np.float64).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]  # xywh -> xyxy
-    images = np.array([image_of[record['image_id']] for record in records], np.int64)
-    return FlatBoxes(images, boxes, np.array([label_of[record['category_id']] for record in records], np.int64))
+def _xyxy(boxes: np.ndarray) -> np.ndarray:
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)

@@ -7,7 +7,6 @@ annotation file does not have is an error.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from florence.evaluation.functional.coco_classes import group_indices, match_lab
 from florence.evaluation.functional.coco_official import evaluate_with_pycocotools
 from florence.evaluation.functional.coco_predictions import ImagePrediction, read_prediction, to_detections
 from florence.evaluation.functional.coco_summary import AP_NAMES, AR_NAMES, average_precision, average_recall, coco_stats
-from florence.evaluation.leaderboards.coco_submission import result_records, write_results
+from florence.evaluation.leaderboards.coco_submission import write_predictions
 from florence.registry import METRICS
 
 METRIC_NAMES = ('bbox', 'segm', 'proposal')
@@ -130,7 +129,8 @@ class CocoDetectionMetric(BaseMetric):
         annotations = self._annotations(results)
         labels = match_labels(annotations, self.classes, self.match_by)
         if self.outfile_prefix is not None:
-            self._write(results, annotations, labels)
+            kinds = ('segm', 'bbox') if 'segm' in self.metrics else ('bbox',)
+            write_predictions(self.outfile_prefix, kinds, results, np.array(annotations.category_ids)[labels])
         if self.format_only:
             return {}
         annotations, labels = restrict(annotations, labels, self.classes, self.eval_classes)
@@ -180,10 +180,3 @@ class CocoDetectionMetric(BaseMetric):
                 figures[f'{metric}_mAP/{name}'] = average_precision(result, classes=[index])
                 figures[f'{metric}_mAP_50/{name}'] = average_precision(result, classes=[index], iou=0.5)
         return figures
-
-    def _write(self, results: list[ImagePrediction], annotations: CocoAnnotations, labels: np.ndarray) -> None:
-        category_ids = np.array(annotations.category_ids)[labels]
-        for kind in ('segm', 'bbox') if 'segm' in self.metrics else ('bbox',):
-            path = Path(f'{self.outfile_prefix}.{kind}.json')
-            write_results(path, result_records(results, category_ids, masks=kind == 'segm'))
-            print_log(f'wrote the results to {path}.', 'current')

@@ -6,18 +6,16 @@ from one pass over the predictions.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
-from mmengine.logging import print_log
 
 from florence.evaluation.functional.coco_annotations import load_annotation_file, to_arrays
 from florence.evaluation.functional.coco_classes import match_labels, restrict
 from florence.evaluation.functional.coco_predictions import ImagePrediction, read_prediction, to_detections
 from florence.evaluation.functional.lvis_federated import evaluate_lvis, read_rules
-from florence.evaluation.leaderboards.coco_submission import result_records, write_results
+from florence.evaluation.leaderboards.coco_submission import write_predictions
 from florence.registry import METRICS
 
 
@@ -94,7 +92,7 @@ class LVISDetectionMetric(BaseMetric):
         annotations = to_arrays(self.content, with_masks='segm' in self.metrics and not self.format_only)
         labels = match_labels(annotations, self.dataset_meta['classes'], self.match_by)
         if self.outfile_prefix is not None:
-            self._write(results, np.array(annotations.category_ids)[labels])
+            write_predictions(self.outfile_prefix, self.metrics, results, np.array(annotations.category_ids)[labels])
         if self.format_only:
             return {}
         ignored = np.array([bool(annotation.get('ignore', 0)) for annotation in self.content.get('annotations', [])], bool)
@@ -115,9 +113,3 @@ class LVISDetectionMetric(BaseMetric):
                 fixed = evaluate_lvis(annotations.truth, detections, rules, num_images=num_images, iou_type=metric, **limits)
                 figures |= {f'{metric}_fixed_{name}': value for name, value in fixed.items() if name.startswith('AP')}
         return figures
-
-    def _write(self, results: list[ImagePrediction], category_ids: np.ndarray) -> None:
-        for kind in self.metrics:
-            path = Path(f'{self.outfile_prefix}.{kind}.json')
-            write_results(path, result_records(results, category_ids, masks=kind == 'segm'))
-            print_log(f'wrote the results to {path}.', 'current')

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
+from florence.evaluation.functional.coco_predictions import to_numpy
 from florence.evaluation.functional.voc_ap import FlatBoxes, VocAP, voc_detection_ap
 from florence.evaluation.functional.voc_ap_attributes import select_attributes
 from florence.registry import METRICS
@@ -86,9 +87,9 @@ class VisualGenomeMetric(BaseMetric):
             self.results.append(
                 _Image(
                     img_id=sample['img_id'],
-                    boxes=_array(predicted['bboxes']).reshape(-1, 4),
-                    labels=_array(predicted['labels']).astype(np.int64),
-                    scores=_array(predicted['scores']),
+                    boxes=to_numpy(predicted['bboxes']).reshape(-1, 4),
+                    labels=to_numpy(predicted['labels']).astype(np.int64),
+                    scores=to_numpy(predicted['scores']),
                     attributes=self._attributes(sample),
                     gt_boxes=np.array([instance['bbox'] for instance in truth], np.float64).reshape(-1, 4),
                     gt_labels=np.array([instance['bbox_label'] for instance in truth], np.int64),
@@ -104,7 +105,7 @@ class VisualGenomeMetric(BaseMetric):
                 'VisualGenomeMetric(num_attributes=...) needs pred_instances.attributes: use florence.AttributeDetector, '
                 'or num_attributes=None for objects alone.'
             )
-        scores = _array(sample['pred_instances']['attributes'])
+        scores = to_numpy(sample['pred_instances']['attributes'])
         if scores.shape[1:] != (self.num_attributes,):
             raise ValueError(f'the model scores {scores.shape[1:]} attributes, the metric expects {self.num_attributes}.')
         if not np.isfinite(scores).all():
@@ -154,10 +155,6 @@ class VisualGenomeMetric(BaseMetric):
             label=np.concatenate([image.gt_attributes[:, 1] for image in images]),
         )
         return voc_detection_ap(predictions, truth, num_attributes, self.iou_threshold)
-
-
-def _array(tensor: Any) -> np.ndarray:
-    return tensor.detach().float().cpu().numpy() if hasattr(tensor, 'detach') else np.asarray(tensor)
 
 
 def _attribute_pairs(instances: Sequence[Mapping[str, Any]]) -> np.ndarray:

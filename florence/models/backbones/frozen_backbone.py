@@ -64,8 +64,8 @@ class FrozenBackbone(BaseModule):
         if self.cache is None:
             return self._compute(images)
         if self._fingerprint is None:
-            self._fingerprint = f'{weights_fingerprint(self.backbone)}{self.autocast}'
-        keys = [self.cache.key(image, self._fingerprint) for image in images]
+            self._fingerprint = weights_fingerprint(self.backbone)
+        keys = [self.cache.key(image, f'{self._fingerprint}{self._precision(images)}') for image in images]
         maps = {index: found for index, key in enumerate(keys) if (found := self.cache.read(key)) is not None}
         missing = [index for index in range(len(keys)) if index not in maps]
         if missing:
@@ -76,6 +76,11 @@ class FrozenBackbone(BaseModule):
         by_image = [maps[index] for index in range(len(keys))]
         # (C_i, H_i, W_i) per image -> (B, C_i, H_i, W_i) per level
         return tuple(torch.stack([level.to(images) for level in levels]) for levels in zip(*by_image, strict=True))
+
+    def _precision(self, images: Tensor) -> str | None:
+        """In what the encoder computes: features of one precision must not be found in a run of another."""
+        device = images.device.type
+        return self.autocast or (str(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else None)
 
     def _compute(self, images: Tensor) -> tuple[Tensor, ...]:
         if self.autocast is None:

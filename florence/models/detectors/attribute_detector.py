@@ -104,8 +104,10 @@ class AttributeDetector(BaseModel):
                 f'the last map is {tuple(maps[0].shape[-2:])} for an input of {tuple(inputs.shape[-2:])}: that is not stride '
                 f'{self.stride}, set AttributeDetector(stride=...) to that of the last map.'
             )
-        rois = [box.to(maps[0].dtype) for box in boxes]
-        pooled = roi_align(maps[0], rois, output_size=1, spatial_scale=1 / self.stride, aligned=True)  # (N, C, 1, 1)
+        # In half precision coordinates beyond 256 pixels are no longer whole.
+        pooled = roi_align(
+            maps[0].float(), [box.float() for box in boxes], output_size=1, spatial_scale=1 / self.stride, aligned=True
+        )  # (N, C, 1, 1)
         return pooled.flatten(1)  # (N, C)
 
 

@@ -63,9 +63,9 @@ def merge_boxes(
     new_scores = torch.stack([score for score, _, _ in parts]) if parts else scores
     order = new_scores.argsort(descending=True, stable=True)[:max_boxes].tolist()
     return MergedBoxes(
-        boxes=torch.stack([_mean_box(boxes, scores, parts[index][2]) for index in order]) if order else boxes,
+        boxes=torch.stack([_mean_box(boxes, scores, parts[index][2]) for index in order]) if order else boxes[:0],
         scores=new_scores[order],
-        labels=torch.stack([labels[parts[index][1]] for index in order]) if order else labels,
+        labels=torch.stack([labels[parts[index][1]] for index in order]) if order else labels[:0],
         members=[parts[index][2] for index in order],
     )
 
@@ -80,7 +80,7 @@ def mean_masks(masks: Tensor, scores: Tensor, members: list[Tensor]) -> Tensor:
     """
     merged = masks.new_empty((len(members), *masks.shape[1:]))
     for index, group in enumerate(members):
-        weights = scores[group].double() / scores[group].double().sum()
+        weights = _weights(scores, group)
         merged[index] = torch.einsum('n,nhw->hw', weights, masks[group].double()) > 0.5
     return merged
 
@@ -133,5 +133,10 @@ def _soften(
 def _mean_box(boxes: Tensor, scores: Tensor, members: Tensor) -> Tensor:
     if len(members) == 1:
         return boxes[members[0]]
-    weights = scores[members].double()
-    return ((boxes[members].double() * weights[:, None]).sum(0) / weights.sum()).to(boxes.dtype)
+    return (boxes[members].double() * _weights(scores, members)[:, None]).sum(0).to(boxes.dtype)
+
+
+def _weights(scores: Tensor, members: Tensor) -> Tensor:
+    """Weights by score, of sum 1; where all scores are 0 they weigh the same."""
+    weights = scores[members].double().clamp(min=1e-30)
+    return weights / weights.sum()

@@ -56,6 +56,9 @@ class DetectionTTA(BaseTTAModel):
         for name, allowed in (('merge', METHODS), ('masks', ('mean', 'drop'))):
             if self.settings[name] not in allowed:
                 raise ValueError(f'{name} of DetectionTTA must be one of {allowed}, got {self.settings[name]!r}.')
+        ranges = self.settings['size_ranges']
+        if ranges is not None and (not ranges or any(len(one) != 2 or one[0] >= one[1] for one in ranges)):
+            raise ValueError(f'size_ranges of DetectionTTA needs a least and a largest size for each scale, got {ranges!r}.')
         self._told_of_masks = False
 
     def merge_preds(self, data_samples_list: Sequence[Sequence[BaseDataElement]]) -> list[BaseDataElement]:

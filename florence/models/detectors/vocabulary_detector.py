@@ -107,6 +107,23 @@ class VocabularyDetector(BaseModel):
         """
         self._chosen = None if names is None else rows_of(names, self.names)
 
+    def require_classes(self, names: Sequence[str]) -> None:
+        """Check that labels of a training set mean what they mean here.
+
+        Args:
+            names: Classes of the set in the order of its labels.
+
+        Raises:
+            ValueError: If the names are others, or in another order.
+        """
+        if tuple(names) != self.names:
+            place = next((place for place, pair in enumerate(zip(names, self.names)) if pair[0] != pair[1]), None)
+            differ = '' if place is None else f'; label {place} is {names[place]!r} there and {self.names[place]!r} here'
+            raise ValueError(
+                f'the training set has {len(names)} classes and the name embeddings {len(self.names)}{differ}: write the '
+                'embeddings from the same annotation file with tools/misc/write_name_embeddings.py.'
+            )
+
     def forward(self, inputs: Tensor, data_samples: Any = None, mode: str = 'tensor'):
         """Dispatch to `loss`, `predict`, or the head's raw maps for the first classes.
 

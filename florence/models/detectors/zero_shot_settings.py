@@ -24,7 +24,7 @@ def detection_settings(test_cfg: dict | None) -> tuple[ConfigDict, dict]:
     """Settings of the proposals, for the head, and of the result, for `best_pairs`; `PROPOSALS` and `DETECTIONS` fill the gaps.
 
     Raises:
-        ValueError: If a setting is unknown.
+        ValueError: If a setting is unknown or out of range.
     """
     given = dict(test_cfg or {})
     rcnn = {**DETECTIONS, **given.get('rcnn', {})}
@@ -32,4 +32,6 @@ def detection_settings(test_cfg: dict | None) -> tuple[ConfigDict, dict]:
     unknown += [f'test_cfg.rcnn.{name}' for name in rcnn if name not in DETECTIONS]
     if unknown:
         raise ValueError(f'ZeroShotDetector: no {", ".join(unknown)}; there are rpn and rcnn, in rcnn {", ".join(DETECTIONS)}.')
+    if rcnn['max_per_img'] < 1:
+        raise ValueError(f'ZeroShotDetector: test_cfg.rcnn.max_per_img must be at least 1, got {rcnn["max_per_img"]}.')
     return ConfigDict({**PROPOSALS, **given.get('rpn', {})}), {**rcnn, 'nms': resolve_nms(rcnn['nms'])}

@@ -26,6 +26,10 @@ def tree(tmp_path):
     return root
 
 
+def first_key(options):
+    return next(iter(options))
+
+
 class Killed(Exception):
     """Stands for the end of the process."""
 
@@ -108,6 +112,20 @@ def test_limits(tree, tmp_path):
     kept = json.loads((tmp_path / 'boxes.json').read_text())['annotations']
     assert report == dict(images=4, images_without_boxes=2, bad_images=['n01/2.JPEG'], boxes=4, boxes_over_max_per_class=2)
     assert [(entry['image_id'], entry['category_id']) for entry in kept] == [(1, 1), (4, 1), (6, 2), (7, 2)]
+
+
+@pytest.mark.parametrize(
+    'rules', [dict(max_per_image=0), dict(max_per_class=0), dict(min_score=-1), dict(overlap=2)], ids=first_key
+)
+def test_rules_out_of_range_are_refused(rules):
+    with pytest.raises(ValueError, match='at least 1|lie in'):
+        PseudoBoxRules(**rules)
+
+
+@pytest.mark.parametrize('sizes', [dict(shard_size=0), dict(batch_size=0)], ids=first_key)
+def test_shards_and_batches_hold_an_image(sizes, tmp_path):
+    with pytest.raises(ValueError, match='need at least one image'):
+        PseudoBoxRun(tmp_path, tmp_path, (), (), read=None, detect=None, detector={}, rules=PseudoBoxRules(), **sizes)
 
 
 def test_shards_of_another_run_are_refused(tree, tmp_path):

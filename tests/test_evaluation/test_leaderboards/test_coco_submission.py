@@ -13,6 +13,7 @@ from florence.evaluation.leaderboards import (
     check_detections,
     keep_best,
     merge_shards,
+    read_boxes,
     read_results,
     result_records,
     submission_name,
@@ -53,6 +54,8 @@ def test_zip_holds_the_file_of_its_name(tmp_path):
         read_results(tmp_path / 'other.zip')
     with pytest.raises(ValueError, match='server splits names'):
         submission_name('test-dev2017', 'my_method')
+    with pytest.raises(ValueError, match='server splits names'):
+        submission_name('test-dev2017', 'm\u00e9thode')
 
 
 def test_nothing_remains_of_a_failed_write(tmp_path):
@@ -120,6 +123,9 @@ def test_shards_are_joined(tmp_path):
         write_results(tmp_path / f'{index}.json', records)
     joined, repeated = merge_shards([tmp_path / '0.json', tmp_path / '1.json'])
     assert joined == first and repeated == 1
+    (tmp_path / 'nameless.json').write_text(json.dumps([record(), 5]))
+    with pytest.raises(ValueError, match='nameless.json: entry 1 has no image_id: 5'):
+        merge_shards([tmp_path / '0.json', tmp_path / 'nameless.json'])
     with pytest.raises(ValueError, match='0.json and .*2.json have different results of image 8'):
         merge_shards([tmp_path / '0.json', tmp_path / '2.json'])
 
@@ -133,6 +139,22 @@ def test_files_that_are_no_results(tmp_path):
     (tmp_path / 'b.zip').write_text('no zip')
     with pytest.raises(ValueError, match='is no zip file'):
         read_results(tmp_path / 'b.zip')
-    (tmp_path / 'c.json').write_text('[{')
-    with pytest.raises(ValueError, match='is no JSON'):
-        read_results(tmp_path / 'c.json')
+    for content in (b'[{', b'\x80\x81'):
+        (tmp_path / 'c.json').write_bytes(content)
+        with pytest.raises(ValueError, match='c.json is no JSON'):
+            read_results(tmp_path / 'c.json')
+    damaged = write_zip(tmp_path, 'd', [record(image_id=number) for number in range(200)])
+    content = bytearray(damaged.read_bytes())
+    content[60:90] = bytes(30)
+    damaged.write_bytes(content)
+    with pytest.raises(ValueError, match='d.zip is damaged'):
+        read_results(damaged)
+
+
+@pytest.mark.parametrize('wrong', [{'bbox': [1, 2, 3]}, {'score': None}, {'category_id': [1]}, {'image_id': 1.5}])
+def test_boxes_that_are_computed_with_are_whole(tmp_path, wrong):
+    write_results(tmp_path / 'a.json', [record(), record(image_id='x')])
+    assert [one['image_id'] for one in read_boxes(tmp_path / 'a.json')] == [7, 'x']
+    write_results(tmp_path / 'b.json', [record(), record(**wrong)])
+    with pytest.raises(ValueError, match='b.json: entry 1 is no detection with image_id, category_id, bbox and score'):
+        read_boxes(tmp_path / 'b.json')

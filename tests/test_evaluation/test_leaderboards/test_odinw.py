@@ -42,6 +42,8 @@ def test_few_shot_mean_and_deviation(tmp_path):
     assert row['AP_std'] == pytest.approx(((9 + 1 + 16) / 2) ** 0.5)
     assert json.loads((tmp_path / 'odinw.json').read_text())['settings'] == {'shots': 5}
     assert '| BCCD | 43.0 +- 3.6 | 40.6 |' in (tmp_path / 'odinw.md').read_text()
+    one_shot = odinw_table(runs, 'florence11', 'few-shot', 1)
+    assert one_shot['published_mean_of_found'] is None, 'the paper has five shots only'
     with pytest.raises(ValueError, match=r'BCCD: few-shot results need the seeds \(3, 30, 300\), found \(3,\)'):
         odinw_table({'BCCD': {'AP_by_seed': {'3': 40.0}}}, 'florence11', 'few-shot')
 
@@ -92,6 +94,8 @@ def test_problems_are_named(tmp_path, ann_files):
     few = check_odinw_submission(path, 'odinw13', ann_files, few_shot=True)
     assert 'Raccoon: few-shot results need the seeds 3, 30, 300, found 3.' in few
     path.write_text(path.read_text()[:50])
+    assert 'cut short or no JSON' in check_odinw_submission(path, 'odinw13', ann_files)[0]
+    path.write_bytes(b'\x80\x81')
     assert 'cut short or no JSON' in check_odinw_submission(path, 'odinw13', ann_files)[0]
     with pytest.raises(ValueError, match='not JSON compliant'):
         write_odinw_submission(path, {'BCCD': [{**GOOD, 'score': float('nan')}]})

@@ -57,6 +57,15 @@ def test_cache_gives_the_same_features_without_a_forward_pass(tmp_path):
         assert torch.equal(one[[2, 0]], three[[0, 2]])
 
 
+def test_features_of_half_precision_are_not_found_in_full(tmp_path):
+    backbone = FrozenBackbone(coswin(), cache=dict(folder=str(tmp_path)))
+    images = torch.randn(1, 3, 32, 32)
+    with torch.autocast('cpu', torch.bfloat16):
+        backbone(images)
+    for ours, theirs in zip(backbone(images), backbone.backbone(images), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_other_weights_find_nothing(tmp_path):
     backbone = FrozenBackbone(coswin(), cache=dict(folder=str(tmp_path)))
     calls, images = counted(backbone), torch.randn(1, 3, 32, 32)

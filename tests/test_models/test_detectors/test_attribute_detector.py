@@ -163,3 +163,13 @@ def test_faults_are_named():
     del prepared['data_samples'][0].gt_instances.attributes
     with pytest.raises(KeyError, match='PackAttributes'):
         model(**prepared, mode='loss')
+
+
+def test_boxes_keep_their_place_beside_half_precision_maps():
+    model = build()
+    maps = [torch.arange(40.0).expand(1, 1, 4, 40)]  # a map whose value is its column
+    box = [torch.tensor([[901.0, 0.0, 1001.0, 100.0]])]
+    inputs = torch.zeros(1, 3, 128, 1280)
+    whole = model._pool(maps, inputs, box)
+    assert torch.equal(model._pool([maps[0].bfloat16()], inputs, box), whole)
+    assert float(whole) == pytest.approx((901 + 1001) / 2 / 32 - 0.5, abs=0.01)

@@ -272,6 +272,7 @@ def test_images_are_normalised_as_the_tower_was_trained():
         (dict(test_cfg=dict(score_thr=0.1)), 'no test_cfg.score_thr'),
         (dict(test_cfg=dict(rcnn=dict(max_per_image=10))), 'no test_cfg.rcnn.max_per_image'),
         (dict(test_cfg=dict(rcnn=dict(nms=dict(type='wbf')))), "must be one of ('nms', 'soft_nms')"),
+        (dict(test_cfg=dict(rcnn=dict(max_per_img=-1))), 'max_per_img must be at least 1, got -1'),
         (dict(classes=[]), 'at least one class'),
         (dict(classes=['dog', ' ']), "name 1 is ' '"),
         (dict(classes='dog'), 'put a single name in a list'),
