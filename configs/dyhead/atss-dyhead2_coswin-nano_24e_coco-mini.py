@@ -1,4 +1,5 @@
-# Eighty photographs of COCO on a CPU: far too few for a figure worth stating; the recipe overfits them, which shows that it learns.
+# Eighty photographs of COCO on a CPU: far too few for a figure worth stating; the recipe overfits them, which shows that it
+# learns.
 #   python tools/train.py configs/dyhead/atss-dyhead2_coswin-nano_24e_coco-mini.py
 # Hardware: two CPU cores, five minutes.
 _base_ = [

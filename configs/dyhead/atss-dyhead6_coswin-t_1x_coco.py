@@ -1,5 +1,5 @@
-# ATSS + Dynamic Head (six blocks) on CoSwin-T, COCO, 12 epochs: the reference point of this family; the closest published figure is
-# 49.8 AP of Dynamic Head on Swin-T after 24 multi-scale epochs.
+# ATSS + Dynamic Head (six blocks) on CoSwin-T, COCO, 12 epochs: the reference point of this family; the closest published
+# figure is 49.8 AP of Dynamic Head on Swin-T after 24 multi-scale epochs.
 #   bash tools/dist_train.sh configs/dyhead/atss-dyhead6_coswin-t_1x_coco.py 8
 _base_ = [
     '../_base_/detection_runtime.py',

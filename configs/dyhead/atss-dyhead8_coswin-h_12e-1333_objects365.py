@@ -1,5 +1,5 @@
-# Florence on Objects365 (arXiv 2111.11432, section 3.6): longer side at most 1333. Paper: 39.3 AP. The category order is that of the
-# ids; files of version 2.
+# Florence on Objects365 (arXiv 2111.11432, section 3.6): longer side at most 1333. Paper: 39.3 AP. The category order is that
+# of the ids; files of version 2.
 #   bash tools/dist_train.sh configs/dyhead/atss-dyhead8_coswin-h_12e-1333_objects365.py 8 --amp
 _base_ = './atss-dyhead8_coswin-h_12e-2500_coco.py'
 data_root = 'data/Objects365/Obj365_v2/'

@@ -1,5 +1,5 @@
-# Objects and attributes of Visual Genome (arXiv 2111.11432, section 3.6): longer side at most 3000, 24 epochs, attributes learned from
-# 1 x 1 RoI pooling on the last map of CoSwin. VinVL's selection: 1,594 classes, 524 attributes. Paper: 16.2 AP50.
+# Objects and attributes of Visual Genome (arXiv 2111.11432, section 3.6): longer side at most 3000, 24 epochs, attributes
+# learned from 1 x 1 RoI pooling on the last map of CoSwin. VinVL's selection: 1,594 classes, 524 attributes. Paper: 16.2 AP50.
 #   bash tools/dist_train.sh configs/dyhead/attributes-dyhead8_coswin-h_24e-3000_vg.py 8 --amp
 _base_ = './atss-dyhead8_coswin-h_12e-2500_coco.py'
 detector = _base_.model

@@ -1,5 +1,5 @@
-# Dynamic Head in a two-stage detector: scale and spatial attention before the regions are pooled, without the task attention, which
-# belongs after the pooling (arXiv 2106.08322, section 3.3). Published (official code, with task attention): 40.3 AP.
+# Dynamic Head in a two-stage detector: scale and spatial attention before the regions are pooled, without the task attention,
+# which belongs after the pooling (arXiv 2106.08322, section 3.3). Published (official code, with task attention): 40.3 AP.
 #   bash tools/dist_train.sh configs/dyhead/faster-rcnn-dyhead6_r50_1x_coco.py 8
 _base_ = [
     '../_base_/detection_runtime.py',

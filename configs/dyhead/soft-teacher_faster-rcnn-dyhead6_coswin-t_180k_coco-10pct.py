@@ -1,5 +1,5 @@
-# Pseudo-labels from a teacher that follows the student (Soft Teacher, arXiv 2106.09018) on a tenth of COCO's labels: mmdet's method
-# around CoSwin-T, FPN and Dynamic Head. Published for ResNet-50: 34.0 AP.
+# Pseudo-labels from a teacher that follows the student (Soft Teacher, arXiv 2106.09018) on a tenth of COCO's labels: mmdet's
+# method around CoSwin-T, FPN and Dynamic Head. Published for ResNet-50: 34.0 AP.
 #   bash tools/dist_train.sh configs/dyhead/soft-teacher_faster-rcnn-dyhead6_coswin-t_180k_coco-10pct.py 8
 _base_ = ['mmdet::soft_teacher/soft-teacher_faster-rcnn_r50-caffe_fpn_180k_semi-0.1-coco.py']
 preprocessor = dict(

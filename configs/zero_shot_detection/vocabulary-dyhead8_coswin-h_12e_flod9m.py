@@ -1,7 +1,9 @@
-# Semantic pretraining on FLOD-9M, from which detectors are fine-tuned (arXiv 2111.11432, section 2.4): 25,190 classes told by the
-# embeddings of their names, 256 of them in each batch; 12 epochs, batch 128. The paper does not say how so many classes were learned.
+# Semantic pretraining on FLOD-9M, from which detectors are fine-tuned (arXiv 2111.11432, section 2.4): 25,190 classes told by
+# the embeddings of their names, 256 of them in each batch; 12 epochs, batch 128. The paper does not say how so many classes
+# were learned.
 #   bash tools/dist_train.sh configs/zero_shot_detection/vocabulary-dyhead8_coswin-h_12e_flod9m.py 8 --amp
-# Before: tools/misc/write_name_embeddings.py writes the embeddings of the names. Hardware: the paper pretrained on 128 A100 for seven days.
+# Before: tools/misc/write_name_embeddings.py writes the embeddings of the names. Hardware: the paper pretrained on 128 A100
+# for seven days.
 _base_ = [
     '../_base_/detection_runtime.py',
     '../_base_/datasets/flod9m_detection.py',

@@ -1,5 +1,6 @@
-# Zero-shot detection on digit scenes, the embedded twin of section 3.6 of Florence (arXiv 2111.11432): Dynamic Head learns, behind the
-# frozen towers of UniCL, where digits are; it sees boxes of zero to six only. Seven, eight and nine are found by their names.
+# Zero-shot detection on digit scenes, the embedded twin of section 3.6 of Florence (arXiv 2111.11432): Dynamic Head learns,
+# behind the frozen towers of UniCL, where digits are; it sees boxes of zero to six only. Seven, eight and nine are found by
+# their names.
 #   bash tools/dist_train.sh configs/zero_shot_detection/zsd-dyhead2_coswin-nano_5min_digits.py 2
 # Hardware: two CPU cores. Expected figures on held-out scans: metafile.yml.
 _base_ = [

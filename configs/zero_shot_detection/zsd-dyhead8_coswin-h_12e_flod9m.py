@@ -1,6 +1,6 @@
-# Proposals for zero-shot detection (arXiv 2111.11432, section 3.6): behind the frozen CoSwin-H a Dynamic Head of eight blocks learns on
-# FLOD-9M where objects are, whatever they are called; 12 epochs, batch 128. Paper: 41.5 mAP over eleven sets by names alone
-# (tools/leaderboards/odinw.py).
+# Proposals for zero-shot detection (arXiv 2111.11432, section 3.6): behind the frozen CoSwin-H a Dynamic Head of eight blocks
+# learns on FLOD-9M where objects are, whatever they are called; 12 epochs, batch 128. Paper: 41.5 mAP over eleven sets by
+# names alone (tools/leaderboards/odinw.py).
 #   bash tools/dist_train.sh configs/zero_shot_detection/zsd-dyhead8_coswin-h_12e_flod9m.py 8 --amp
 # Hardware: the paper pretrained on 128 A100 for seven days.
 _base_ = [

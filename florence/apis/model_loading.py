@@ -71,7 +71,7 @@ def require_file(checkpoint: str) -> None:
 def use_whole_checkpoint(cfg: Config, checkpoint: str) -> None:
     """Let an evaluation run on the weights of a checkpoint alone.
 
-    A runner passes over weights that a checkpoint lacks, and one of another model would be evaluated as a model that finds nothing.
+    A runner passes over weights that a checkpoint lacks: one of another model would be evaluated as a model that finds nothing.
     Therefore the model is built once to compare. Since the checkpoint has all weights, the files that its training started from
     are not needed.
 

@@ -18,6 +18,7 @@ from mmengine.runner import FlexibleRunner
 from torch import nn
 
 from florence.engine.checkpoint_files import is_work_dir, latest_checkpoint
+from florence.engine.fitting_weights import require_fitting_weights
 from florence.engine.mmengine_configs import OWN_HOOKS, OWN_LOOPS, own_type, strategy_of
 from florence.engine.strategies.read_checkpoint import WITHOUT_MODULE
 from florence.loading.loader_sizes import batch_size_of, has_length
@@ -59,6 +60,7 @@ class StrategyRunner(FlexibleRunner):
         return self.cfg.pretty_text  # formatting it takes longer than saving a small model
 
     _goes_on_if_begun = False
+    _evaluates = False
     is_resuming = False
     """Whether a checkpoint is loaded to go on with its run, not only for its weights."""
 
@@ -133,6 +135,7 @@ class StrategyRunner(FlexibleRunner):
         return self._run(self.test_loop)
 
     def _for_evaluation(self) -> dict:
+        self._evaluates = True
         return {'init_weights_for_test_or_val': self.cfg.get('init_weights_for_test_or_val', True)}
 
     def _prepare(self, **kwargs) -> None:
@@ -234,15 +237,17 @@ class StrategyRunner(FlexibleRunner):
         """Load weights from a file, a URL, or a folder of sharded weights.
 
         Raises:
-            ValueError: If it is no checkpoint, with what is wrong.
+            ValueError: If it is no checkpoint, or not one of this model, with what is wrong.
         """
         self.is_resuming = False
+
+        def prepare(loaded: dict) -> None:
+            self.call_hook('after_load_checkpoint', checkpoint=loaded)
+            # After the hooks: an average of the weights may stand where the weights were.
+            require_fitting_weights(self.model, loaded['state_dict'], filename, complete=self._evaluates)
+
         self.strategy.load_checkpoint(
-            filename,
-            map_location=map_location,
-            strict=strict,
-            revise_keys=revise_keys,
-            callback=lambda loaded: self.call_hook('after_load_checkpoint', checkpoint=loaded),
+            filename, map_location=map_location, strict=strict, revise_keys=revise_keys, callback=prepare
         )
 
     def save_checkpoint(

@@ -8,6 +8,7 @@ from PIL import Image
 from test_models.test_detectors.tiny_zero_shot import ATSS, DETECTOR, NAMES, color_detector, detector
 
 from florence.apis import DetectionInferencer, ZeroShotDetectionInferencer
+from florence.apis.detection_inferencer import _picture_names
 from florence.apis.detection_inputs import DetectionInputs
 
 PIPELINE = [
@@ -79,6 +80,11 @@ def test_batches_give_the_same_and_pictures_do_not_overwrite_each_other(tmp_path
     assert two[0]['scores'] == one[0]['scores']
 
 
+def test_many_images_of_one_name_get_their_names_at_once():
+    names = _picture_names([f'{folder}/a.jpg' for folder in range(20_000)] + ['a-3.png', 'b.png'])
+    assert names[:3] == ['a.png', 'a-2.png', 'a-3.png'] and names[-2:] == ['a-3-2.png', 'b.png'] and len(set(names)) == 20_002
+
+
 @pytest.mark.parametrize('size', [(1, 1), (12000, 50), (50, 12000), (3, 2)])
 def test_images_of_any_size(size):
     width, height = size
@@ -139,9 +145,19 @@ def test_mistakes_get_one_sentence(tmp_path):
     torch.save(dict(state_dict=dict(weight=torch.zeros(2))), tmp_path / 'other.pth')
     with pytest.raises(ValueError, match='does not fit this model'):
         DetectionInferencer(atss(), str(tmp_path / 'other.pth'))
-    (tmp_path / 'cut.pth').write_bytes(b'')
-    with pytest.raises(ValueError, match='cut short or no checkpoint'):
-        DetectionInferencer(atss(), str(tmp_path / 'cut.pth'))
+    whole = (tmp_path / 'other.pth').read_bytes()
+    for content in (b'', b'hello\n', whole[: len(whole) // 2]):
+        (tmp_path / 'cut.pth').write_bytes(content)
+        with pytest.raises(ValueError, match='cut short or no checkpoint'):
+            DetectionInferencer(atss(), str(tmp_path / 'cut.pth'))
+    with pytest.raises(ValueError, match="device 'toaster' cannot be used here"):
+        DetectionInferencer(atss(), device='toaster')
+    with pytest.raises(ValueError, match='batch_size must be 1 or more, got 0'):
+        DetectionInferencer(atss(), batch_size=0)
+    no_detector = ZeroShotDetectionInferencer(detector()).model.two_tower
+    no_detector.test_step = lambda batch: [{}]
+    with pytest.raises(ValueError, match='needs a detector, a TwoTower gives no boxes'):
+        DetectionInferencer(no_detector)(squares())
     for classes, message in (([], 'at least one class'), (['a', ' '], 'not blank'), ('dog', 'put a single name in a list')):
         with pytest.raises(ValueError, match=message):
             ZeroShotDetectionInferencer(detector())(squares(), classes)

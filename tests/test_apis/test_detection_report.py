@@ -106,6 +106,8 @@ def test_report_of_a_checkpoint_through_the_tool(cells, repo_root, tmp_path, mon
     torch.save({'state_dict': weights}, tmp_path / 'model.pth')
     cfg = Config.fromfile(config)
     cfg.model = model
+    # What a training starts from need not be there when its result is evaluated.
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='gone.pth')
     cfg.dump(tmp_path / 'whole.py')
     arguments = [tmp_path / 'whole.py', tmp_path / 'model.pth', '--out', tmp_path / 'out', '--images', '2']
     monkeypatch.setattr(sys, 'argv', ['detection_report.py', *map(str, arguments)])
@@ -114,6 +116,9 @@ def test_report_of_a_checkpoint_through_the_tool(cells, repo_root, tmp_path, mon
     found = json.loads((tmp_path / 'out/predictions.bbox.json').read_text())
     assert report['num_images'] == NUM_IMAGES and report['num_detections'] == len(found) > 0
     assert (tmp_path / 'out/index.html').is_file() and 'errors:' in capsys.readouterr().out
+    torch.save({'state_dict': {name: value for name, value in weights.items() if 'bbox_head' not in name}}, tmp_path / 'less.pth')
+    with pytest.raises(ValueError, match='does not fit this model: .*bbox_head'):
+        make_detection_report(cfg, str(tmp_path / 'less.pth'), str(tmp_path / 'less'))
 
 
 def test_faults_are_named(cells, tmp_path):
@@ -126,4 +131,14 @@ def test_faults_are_named(cells, tmp_path):
         (tmp_path / 'found.json').write_text(json.dumps([{**found[0], **change}]))
         with pytest.raises(ValueError, match=message):
             make_detection_report(cfg, str(tmp_path / 'found.json'), str(tmp_path / 'out'))
+    for options in ({'num_images': -3}, {'score_threshold': float('nan')}):
+        with pytest.raises(ValueError, match='expected 0 or more images and a finite score'):
+            make_detection_report(cfg, str(tmp_path / 'found.json'), str(tmp_path / 'out'), **options)
+    (tmp_path / 'found.json').write_text('[{"image_id": 1}]')
+    with pytest.raises(ValueError, match='entry 0 is no detection with image_id'):
+        make_detection_report(cfg, str(tmp_path / 'found.json'), str(tmp_path / 'out'))
+    wrapped = Config.fromfile(config)
+    wrapped.test_dataloader.dataset = dict(type='ConcatDataset', datasets=[wrapped.test_dataloader.dataset])
+    with pytest.raises(ValueError, match=r'wraps others \(ConcatDataset\)'):
+        make_detection_report(wrapped, str(tmp_path / 'found.json'), str(tmp_path / 'out'))
     assert not (tmp_path / 'out').exists()

@@ -12,7 +12,7 @@ from odinw_files import write_bccd, write_split
 
 from florence.apis.odinw import OdinwRun, run_odinw
 from florence.apis.odinw_config import use_classes, without_placeholders
-from florence.tasks.odinw import SETS
+from florence.tasks.odinw import SETS, sets_of
 from florence.tasks.odinw_folders import find_split
 
 TINY_ZERO_SHOT = Path(__file__).parents[1] / 'test_models' / 'test_detectors' / 'tiny_zero_shot.py'
@@ -174,11 +174,41 @@ def test_faults_are_named(root, zero_shot, atss, tmp_path):
         run_odinw(OdinwRun(str(tmp_path / 'nowhere'), config, checkpoint, **common))
     with pytest.raises(FileNotFoundError, match="BCCD: no annotation file of the split 'valid'"):
         run_odinw(OdinwRun(str(root), config, checkpoint, split='valid', **common))
+    torch.save({'state_dict': {}}, tmp_path / 'less.pth')
+    with pytest.raises(ValueError, match='less.pth.* does not fit this model'):
+        run_odinw(OdinwRun(str(root), config, str(tmp_path / 'less.pth'), **common))
 
 
-def test_the_tool_checks_submissions(root, repo_root, tmp_path, monkeypatch):
+@pytest.mark.parametrize('mode', ['full', 'few-shot'])
+def test_all_training_sets_are_checked_before_the_first_training(root, atss, test_data, tmp_path, mode):
+    write_split(root / 'PKLot', 'test', 1, test_data)
+    run = OdinwRun(str(root), atss, None, 'florence11', str(tmp_path / 'out'), mode=mode)
+    with pytest.raises(FileNotFoundError, match="PKLot: no annotation file of the split 'train'"):
+        run_odinw(run)
+    train = write_split(root / 'PKLot', 'train', 1, test_data)
+    train.write_text(train.read_text().replace('"RBC"', '"rbc"'))
+    with pytest.raises(ValueError, match="lacks the class 'RBC' of .*training needs all classes"):
+        run_odinw(run)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_training_without_checkpoints_is_named(root, atss, tmp_path):
+    cfg = Config.fromfile(atss)
+    cfg.default_hooks.checkpoint.update(interval=-1, save_last=False)
+    cfg.dump(tmp_path / 'no_checkpoint.py')
+    with pytest.raises(ValueError, match='left no checkpoint in .*training: the config needs a CheckpointHook'):
+        run_odinw(OdinwRun(str(root), str(tmp_path / 'no_checkpoint.py'), None, 'florence11', str(tmp_path / 'out'), mode='full'))
+
+
+def test_the_tool_checks_submissions(root, repo_root, test_data, tmp_path, monkeypatch, capsys):
     (tmp_path / 'submission.json').write_text(json.dumps({'BCCD': [{'image_id': 1, 'category_id': 1}]}))
     monkeypatch.setattr(sys, 'argv', ['odinw.py', '--root', str(root), '--check', str(tmp_path / 'submission.json')])
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(repo_root / 'tools/leaderboards/odinw.py'), run_name='__main__')
     assert 'BCCD: 1 entries lack score, bbox' in stopped.value.code and 'PKLot: no results' in stopped.value.code
+    for each in sets_of('florence11'):
+        write_split(root / each.folder, 'test', 1, test_data)
+    good = [{'image_id': 1, 'category_id': 1, 'bbox': [1, 2, 3, 4], 'score': 0.5}]
+    (tmp_path / 'submission.json').write_text(json.dumps({each.name: good for each in sets_of('florence11')}))
+    runpy.run_path(str(repo_root / 'tools/leaderboards/odinw.py'), run_name='__main__')
+    assert 'submission.json is in order' in capsys.readouterr().out

@@ -86,6 +86,15 @@ def test_placeholders_and_faults(test_data, tmp_path):
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match='category 91 has boxes and no name'):
         find_split(tmp_path, BY_NAME['ChessPieces'], 'test')
+    content['annotations'][0]['category_id'] = 90
+    content['categories'][-2]['name'] = 'RBC'
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="several categories called 'RBC'"):
+        find_split(tmp_path, BY_NAME['ChessPieces'], 'test')
+    del content['categories'][-1]['name']
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="not of COCO form: KeyError 'name'"):
+        find_split(tmp_path, BY_NAME['ChessPieces'], 'test')
     path.write_text(json.dumps(content)[:-100])
     with pytest.raises(ValueError, match='cut short or not of COCO form'):
         find_split(tmp_path, BY_NAME['ChessPieces'], 'test')

@@ -43,6 +43,12 @@ def test_many_classes_are_grey(figures, tmp_path):
     assert [text.get_text() for text in figures[0].axes[0].get_legend().get_texts()] == ['mean of 20  50.0']
 
 
+def test_names_with_dollars_are_no_formulas(figures, tmp_path):
+    draw_pr_curves(RECALLS, {0.5: np.full((11, 1), 0.5)}, ['$5 or $\\frac'], tmp_path / 'pr.png')
+    [line, _] = figures[0].axes[0].lines
+    assert line.get_label().replace('\\$', '$') == '$5 or $\\frac  50.0' and (tmp_path / 'pr.png').is_file()
+
+
 def test_faults_are_named(tmp_path):
     with pytest.raises(ValueError, match='no class has objects'):
         draw_pr_curves(RECALLS, {0.5: np.full((11, 2), -1.0)}, ['a', 'b'], tmp_path / 'pr.png')

@@ -1,7 +1,7 @@
-"""How much of a zero-shot detector's figures its texts carry: `python tools/analysis_tools/random_text_bank.py CONFIG CHECKPOINT`.
+"""What a zero-shot detector owes to its texts: `python tools/analysis_tools/random_text_bank.py CONFIG CHECKPOINT`.
 
-Evaluates the detector as it is, then with a random direction in place of each class's embedding, several times. Boxes and objectness
-stay the same; what remains of the figures is what placing boxes alone gives.
+Evaluates the detector as it is, then with a random direction in place of each class's embedding, several times. Boxes and
+objectness stay the same; what remains of the figures is what placing boxes alone gives.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Train the embedded twins of a family and compare them with their stated figures: `python tools/misc/reproduce.py FAMILY|all`.
 
 A twin is a model of `configs/FAMILY/metafile.yml` with a `Reproduce` entry: the number of ranks, the least value of
-each metric and, with `Start`, another twin whose weights it starts from. Each is trained by `tools/dist_train.sh`, those that others
-start from first, evaluated on held-out data by `tools/test.py`, and compared. Exit status 1 where a figure falls short.
+each metric and, with `Start`, another twin whose weights it starts from. Each is trained by `tools/dist_train.sh`, those that
+others start from first, evaluated on held-out data by `tools/test.py`, and compared. Exit status 1 where a figure falls short.
 """
 
 import argparse
@@ -41,7 +41,8 @@ def start_options(model: dict, work_dirs: Path) -> list[str]:
     """Arguments of the training that name the weights a twin starts from; those are trained first where they are not there.
 
     Args:
-        model: Entry of a metafile; `Reproduce: {Start: {From: NAME, Option: KEY}}` puts the checkpoint of NAME at KEY of the config.
+        model: Entry of a metafile; `Reproduce: {Start: {From: NAME, Option: KEY}}` puts the checkpoint of NAME at KEY of the
+            config.
         work_dirs: Folder of the runs.
     """
     start = model['Reproduce'].get('Start')

@@ -1,6 +1,6 @@
-# Blood cells (BCCD): 205 training, 87 validation and 72 test images of 640 x 480, three classes; one of the eleven sets of Florence's
-# zero-shot table. Each split is a COCO file made from the VOC folder by tools/dataset_converters/voc_to_coco.py. Images are
-# shown at a quarter of their area, for a CPU.
+# Blood cells (BCCD): 205 training, 87 validation and 72 test images of 640 x 480, three classes; one of the eleven sets of
+# Florence's zero-shot table. Each split is a COCO file made from the VOC folder by tools/dataset_converters/voc_to_coco.py.
+# Images are shown at a quarter of their area, for a CPU.
 data_root = 'data/bccd/'
 scale = (320, 240)
 train_pipeline = [

@@ -1,5 +1,5 @@
-# COCO 2017 boxes at the usual 1333 x 800. Another data set in COCO's format changes data_root, the annotation files and the model's
-# num_classes.
+# COCO 2017 boxes at the usual 1333 x 800. Another data set in COCO's format changes data_root, the annotation files and the
+# model's num_classes.
 data_root = 'data/coco/'
 train_pipeline = [
     dict(type='LoadImageFromFile'),

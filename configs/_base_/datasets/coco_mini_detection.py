@@ -1,4 +1,5 @@
-# 80 training and 79 validation images of COCO 2017 in COCO's own layout, for a CPU: shows that the recipes run on real photographs.
+# 80 training and 79 validation images of COCO 2017 in COCO's own layout, for a CPU: shows that the recipes run on real
+# photographs.
 _base_ = 'coco_detection.py'
 data_root = 'data/coco_mini/'
 scale = (320, 240)
@@ -15,7 +16,9 @@ test_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
 ]
-train_dataloader = dict(batch_size=4, num_workers=0, persistent_workers=False, dataset=dict(data_root=data_root, pipeline=train_pipeline))
+train_dataloader = dict(
+    batch_size=4, num_workers=0, persistent_workers=False, dataset=dict(data_root=data_root, pipeline=train_pipeline)
+)
 val_dataloader = dict(
     batch_size=8, num_workers=0, persistent_workers=False, dataset=dict(data_root=data_root, pipeline=test_pipeline)
 )

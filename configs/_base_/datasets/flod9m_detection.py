@@ -1,6 +1,6 @@
-# FLOD-9M (arXiv 2111.11432, section 2.4): COCO, LVIS, OpenImages, Objects365 and pseudo-boxes on ImageNet-22K in one taxonomy, made by
-# tools/dataset_converters/merge_flod.py and pseudo_boxes.py. What was looked for in each image goes with it; where boxes are
-# missing, what looks like background counts less.
+# FLOD-9M (arXiv 2111.11432, section 2.4): COCO, LVIS, OpenImages, Objects365 and pseudo-boxes on ImageNet-22K in one taxonomy,
+# made by tools/dataset_converters/merge_flod.py and pseudo_boxes.py. What was looked for in each image goes with it; where
+# boxes are missing, what looks like background counts less.
 data_root = 'data/flod9m/'
 flod_meta_keys = (
     'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction', 'checked_labels', 'negative_weight',

@@ -1,4 +1,5 @@
-# CoSwin-nano, FPN, two Dynamic Head blocks and ATSS, for 64 to 128 px images on a CPU. Strides 4 to 32; an anchor is four strides wide.
+# CoSwin-nano, FPN, two Dynamic Head blocks and ATSS, for 64 to 128 px images on a CPU. Strides 4 to 32; an anchor is four
+# strides wide.
 num_classes = 10
 model = dict(
     type='ATSS',

@@ -1,5 +1,5 @@
-# ATSS with six Dynamic Head blocks in place of its towers (arXiv 2106.08322, section 4) on CoSwin-T: one anchor of eight strides per cell,
-# predictors of 1 x 1. Larger towers change the backbone, the neck's in_channels and num_blocks.
+# ATSS with six Dynamic Head blocks in place of its towers (arXiv 2106.08322, section 4) on CoSwin-T: one anchor of eight
+# strides per cell, predictors of 1 x 1. Larger towers change the backbone, the neck's in_channels and num_blocks.
 num_classes = 80
 model = dict(
     type='ATSS',

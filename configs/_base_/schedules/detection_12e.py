@@ -1,4 +1,5 @@
-# Twelve epochs of AdamW with steps at 8 and 11; the backbone is pretrained, heads are new. A longer recipe sets max_epochs and milestones.
+# Twelve epochs of AdamW with steps at 8 and 11; the backbone is pretrained, heads are new. A longer recipe sets max_epochs and
+# milestones.
 max_epochs = 12
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLoop')

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-SOURCE = 'arXiv 2111.11432, Table 7'
+SOURCE = 'arXiv 2111.11432, Table 7 (test splits)'
 PUBLISHED_SHOTS = 5
 
 

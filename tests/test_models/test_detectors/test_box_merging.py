@@ -75,6 +75,15 @@ def test_nothing_and_boxes_without_extent(method):
     flat[:, 2] = flat[:, 0]
     merged = merge_boxes(flat, SCORES, LABELS, method=method, **OPTIONS)
     assert merged.scores.tolist() == pytest.approx([0.9, 0.8, 0.6, 0.4]), 'they overlap nothing'
+    no_room = merge_boxes(BOXES, SCORES, LABELS, method=method, **{**OPTIONS, 'max_boxes': 0})
+    assert no_room.boxes.shape == (0, 4) and no_room.scores.shape == no_room.labels.shape == (0,)
+
+
+def test_scores_of_zero_weigh_the_same():
+    merged = merge_boxes(BOXES[:2], torch.zeros(2), LABELS[:2], method='vote', **OPTIONS)
+    torch.testing.assert_close(merged.boxes, BOXES[:2].mean(0, keepdim=True))
+    masks = torch.tensor([[[True, True]], [[True, True]], [[False, True]]])
+    assert mean_masks(masks, torch.zeros(3), [torch.arange(3)]).tolist() == [[[True, True]]]
 
 
 def test_masks_follow_the_heavier_half():

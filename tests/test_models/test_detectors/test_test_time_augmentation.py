@@ -151,6 +151,9 @@ def test_mistakes():
         build(merges='nms')
     with pytest.raises(ValueError, match='merge of DetectionTTA must be one of'):
         build(merge='mean')
+    for ranges in ([], [(30, 10)], [(0, 10, 20)]):
+        with pytest.raises(ValueError, match='needs a least and a largest size for each scale'):
+            build(size_ranges=ranges)
     plain = DetDataSample(pred_instances=view(BOX, [0.5]).pred_instances, metainfo={'ori_shape': (HEIGHT, WIDTH)})
     with pytest.raises(KeyError, match="a view lacks 'flip': list it in meta_keys"):
         build().merge_preds([[plain]])

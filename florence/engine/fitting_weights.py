@@ -1,0 +1,52 @@
+"""Whether a checkpoint is one of the model that shall take its weights.
+
+mmengine warns where weights do not fit, and goes on: a training from foreign weights is then one from random weights, and an
+evaluation gives the figures of a model that knows nothing.
+"""
+
+from collections.abc import Mapping
+
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from torch import Tensor, nn
+
+from florence.engine.strategies.deepspeed_model import DeepSpeedModel
+
+WRAPPER = 'module.'
+
+
+def require_fitting_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str, *, complete: bool) -> None:
+    """Check names and shapes before they are loaded.
+
+    Args:
+        model: The model, wrapped or not.
+        weights: State dict of the checkpoint.
+        source: Name of the checkpoint, for the message.
+        complete: Whether every parameter of the model must be there, as for an evaluation; False: at least one, as for a training
+            that starts from another model's weights. Buffers may be missing.
+
+    Raises:
+        ValueError: If they do not fit.
+    """
+    inner = innermost(model)
+    buffers = {name for name, _ in inner.named_buffers()}
+    wanted = {
+        name: tuple(getattr(value, 'ds_shape', value.shape))
+        for name, value in inner.state_dict(keep_vars=True).items()
+        if isinstance(value, Tensor) and name not in buffers
+    }
+    given = {name.removeprefix(WRAPPER): tuple(value.shape) for name, value in weights.items() if isinstance(value, Tensor)}
+    unfit = [name for name, shape in wanted.items() if given.get(name) != shape]
+    if not wanted or not unfit or (not complete and len(unfit) < len(wanted)):
+        return
+    found = given.get(unfit[0], 'nothing')
+    raise ValueError(
+        f'{source} does not fit this model: {len(unfit)} of its {len(wanted)} weights are missing or of another shape, the first '
+        f'is {unfit[0]!r}, expected {wanted[unfit[0]]}, found {found}. Give a checkpoint of this config.'
+    )
+
+
+def innermost(model: nn.Module) -> nn.Module:
+    """The model within the wrappers of strategies and of test-time augmentation."""
+    while isinstance(model, BaseTTAModel | DeepSpeedModel) or is_model_wrapper(model):
+        model = model.module
+    return model
