@@ -212,7 +212,7 @@ def _owner(sets: list[ImageBoxes]) -> np.ndarray:
 def _class_rows(images: list[_Image], classes: Sequence[str], result: Any, threshold: float) -> list[dict[str, Any]]:
     kinds, labels = np.concatenate([image.kinds for image in images]), np.concatenate([image.found.labels for image in images])
     scores = np.concatenate([image.found.scores for image in images])
-    objects = np.concatenate([image.truth.labels[~image.truth.crowd] for image in images])
+    objects = np.concatenate([image.truth.labels[image.truth.crowd == 0] for image in images])
     num_objects = np.bincount(objects, minlength=len(classes)).tolist()
     rows = []
     for label, name in enumerate(classes):

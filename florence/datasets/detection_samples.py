@@ -1,4 +1,4 @@
-"""One sample through a pipeline of mmdet, whose loaders raise what they like at a broken image."""
+"""Samples through the pipelines of mmdet, whose loaders raise what they like at a broken image."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,3 +25,27 @@ def processed(info: dict, pipeline: Callable[[dict], Any]) -> Any:
         if not isinstance(error, BadSample | MemoryError):
             LoadImage().transform({'img_path': path, 'sample_id': path})
         raise
+
+
+class GuardedSamples:
+    """Mixin of mmengine's `BaseDataset` with a `guard`, a `BadSampleGuard`: what happens at a broken image."""
+
+    def prepare_data(self, idx: int) -> dict:
+        """Read and process one sample.
+
+        Raises:
+            BadSample: If its image cannot be read.
+        """
+        return processed(self.get_data_info(idx), self.pipeline)
+
+    def __getitem__(self, idx: int) -> dict:
+        """One sample after the pipeline; in training a usable one stands in for one with a broken image.
+
+        Raises:
+            BadSample: In `test_mode`, if the image cannot be read.
+            TooManyBadSamples: In training, if the share of bad samples is above the limit.
+        """
+        self.full_init()
+        if self.test_mode:
+            return self.prepare_data(idx)
+        return self.guard.read(range(len(self))[idx], len(self), self.prepare_data)

@@ -12,13 +12,13 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from florence.datasets.bad_samples import BadSampleGuard
-from florence.datasets.detection_samples import processed
+from florence.datasets.detection_samples import GuardedSamples
 from florence.datasets.visual_genome_json import VisualGenomeData, read_coco_form, read_raw_form
 from florence.registry import DATASETS
 
 
 @DATASETS.register_module()
-class VisualGenome(BaseDataset):
+class VisualGenome(GuardedSamples, BaseDataset):
     """One sample an image: `img_path`, `img_id`, `height`, `width`, `num_attributes` and `instances`.
 
     An instance has `bbox` (xyxy, pixels), `bbox_label`, `ignore_flag` and `attributes`, a list of indices. `metainfo` has
@@ -99,26 +99,6 @@ class VisualGenome(BaseDataset):
         if not images:
             raise ValueError(f'VisualGenome {self.ann_file}: no image with a box is left; check vocabulary and image ids.')
         return images
-
-    def prepare_data(self, idx: int) -> dict:
-        """Read and process one sample.
-
-        Raises:
-            BadSample: If its image cannot be read.
-        """
-        return processed(self.get_data_info(idx), self.pipeline)
-
-    def __getitem__(self, idx: int) -> dict:
-        """One sample after the pipeline; in training a usable one stands in for one with a broken image.
-
-        Raises:
-            BadSample: In `test_mode`, if the image cannot be read.
-            TooManyBadSamples: In training, if the share of bad samples is above the limit.
-        """
-        self.full_init()
-        if self.test_mode:
-            return self.prepare_data(idx)
-        return self.guard.read(range(len(self))[idx], len(self), self.prepare_data)
 
 
 def _read_ids(path: Path) -> list[int]:

@@ -147,7 +147,7 @@ def _label(draw: ImageDraw.ImageDraw, box: list[float], text: str, color: Color,
     left = min(max(0, box[0]), max(0, canvas[0] - width))
     top = box[1] - height if box[1] >= height else max(0, box[1])
     draw.rectangle((left, top, left + width, top + height), fill=color)
-    bright = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] > 150
+    bright = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] > 128
     draw.text((left + 3, top + 1), text, font=face, fill='black' if bright else 'white')
 
 

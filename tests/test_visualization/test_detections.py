@@ -42,6 +42,13 @@ def test_a_class_has_its_colour_whatever_is_in_the_picture():
     assert not any(share(unknown, color) for color in colors.values()), 'a name outside of the list gets a colour of its own'
 
 
+@pytest.mark.parametrize(('place', 'text'), [(1, 255), (2, 0)])
+def test_labels_can_be_read_on_blue_and_on_bright_green(place, text):
+    classes = ['red', 'blue', 'green']
+    label = draw_boxes(GREY, BoxSet([[100, 200, 300, 350]], [classes[place]]), classes=classes)[180:199]
+    assert share(label, (text,) * 3) > 10 and share(label, (255 - text,) * 3) == 0
+
+
 def test_small_pictures_are_magnified_with_their_boxes():
     pixels = draw_boxes(np.zeros((10, 20, 3), np.uint8), BoxSet([[5, 5, 10, 10]], ['x']))
     assert pixels.shape == (SMALLEST // 2, SMALLEST, 3)

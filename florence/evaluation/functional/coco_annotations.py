@@ -175,7 +175,7 @@ def _numbers(what: str, values: list, annotations: Sequence[Mapping]) -> np.ndar
     """A float64 array of one value per annotation, all finite."""
     try:
         numbers = np.array(values, np.float64)
-        broken = np.flatnonzero(~np.isfinite(numbers.reshape(len(values), -1)).all(1)) if len(values) else ()
+        broken = np.flatnonzero(~np.isfinite(numbers.reshape(len(values), -1)).all(1)) if len(values) else np.zeros(0, int)
     except (TypeError, ValueError):
         raise ValueError(f'the annotation file has a {what} that is not made of numbers.') from None
     if len(broken):

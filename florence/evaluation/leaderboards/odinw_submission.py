@@ -86,4 +86,4 @@ def _lists(name: str, results: Any, few_shot: bool, sentences: list[str]) -> lis
 
 
 def _check_list(records: Sequence[Any], ann_file: str | os.PathLike) -> list[str]:
-    return check_detections(records, to_arrays(load_annotation_file(ann_file)), NO_LIMIT)
+    return check_detections(records, to_arrays(load_annotation_file(Path(ann_file))), NO_LIMIT)

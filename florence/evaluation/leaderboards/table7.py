@@ -48,6 +48,6 @@ def published(set_name: str, mode: str, shots: int | None = None) -> float | Non
         shots: Images of each class for 'few-shot'; the paper has five only.
     """
     row = TABLE7.get(set_name)
-    if mode == 'few-shot' and shots != PUBLISHED_SHOTS:
+    if row is None or (mode == 'few-shot' and shots != PUBLISHED_SHOTS):
         return None
-    return row and {'zero-shot': row.florence, 'full': row.full, 'few-shot': row.five_shot}[mode]
+    return {'zero-shot': row.florence, 'full': row.full, 'few-shot': row.five_shot}[mode]
