@@ -32,7 +32,8 @@ def require_fitting_weights(model: nn.Module, weights: Mapping[str, Tensor], sou
     wanted = {
         name: tuple(getattr(value, 'ds_shape', value.shape))
         for name, value in inner.state_dict(keep_vars=True).items()
-        if isinstance(value, Tensor) and name not in buffers
+        # A tokenizer keeps its vocabulary as extra state, whose length is its own.
+        if isinstance(value, Tensor) and name not in buffers and not name.endswith('_extra_state')
     }
     given = {name.removeprefix(WRAPPER): tuple(value.shape) for name, value in weights.items() if isinstance(value, Tensor)}
     unfit = [name for name, shape in wanted.items() if given.get(name) != shape]

@@ -33,7 +33,8 @@ def read_checkpoint(filename: str | os.PathLike) -> dict[str, Any]:
             raise FileNotFoundError(f'no checkpoint {filename!r}: check the path.')
     try:
         checkpoint = _load_checkpoint(filename, map_location='cpu')
-    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+    # KeyError: what unpickling makes of a text file.
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
         problem = (problem_of(filename) if '://' not in filename else None) or f'cannot be read: {error}'
         raise ValueError(f'checkpoint {filename} {problem}. Use another one, or copy it again.') from error
     if not isinstance(checkpoint, dict):
