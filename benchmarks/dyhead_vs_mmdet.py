@@ -113,14 +113,14 @@ def measure(args: argparse.Namespace) -> dict:
     difference = max_difference(heads, levels)
     if difference > TOLERANCE:
         raise SystemExit(f'error: official mode differs from mmdet by {difference}, the comparison is void')
-    for name, part in itertools.product(MODES, PASSES):
+    for name, part in itertools.product(MODES, args.passes):
         run(heads[name], levels, part)  # warm; what the peer's first run costs is lost in its time
-    times = {(name, part): [] for part in PASSES for name in CONTESTANTS}
+    times = {(name, part): [] for part in args.passes for name in CONTESTANTS}
     for _ in range(args.repeats):
         for (name, part), runs in times.items():
             runs.append(milliseconds(heads[name], levels, part))
     result = {'max_difference': difference}
-    for part in PASSES:
+    for part in args.passes:
         figures = {}
         for name in CONTESTANTS:
             wall, cpu = zip(*times[name, part], strict=True)
@@ -143,6 +143,7 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--json', type=Path, help='also write the result here')
+    parser.add_argument('--passes', choices=PASSES, nargs='+', default=PASSES, help='what is timed')
     parser.add_argument('--memory-of', choices=CONTESTANTS, help=argparse.SUPPRESS)
     parser.add_argument('--part', choices=PASSES, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -153,7 +154,7 @@ def main() -> None:
     result = measure(args)
     report = {
         'benchmark': 'dyhead_vs_mmdet',
-        'ratio': {part: result[part]['ms_ratio']['ours'] for part in PASSES},
+        'ratio': {part: result[part]['ms_ratio']['ours'] for part in args.passes},
         **result,
         **{key: getattr(args, key) for key in ('image', 'width', 'blocks', 'batch', 'threads', 'repeats')},
         'versions': {

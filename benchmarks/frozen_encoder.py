@@ -64,9 +64,8 @@ def batch(args: argparse.Namespace) -> tuple[Tensor, list]:
     for _ in range(args.batch):
         corners = torch.rand(10, 2) * torch.tensor([args.width - 64.0, args.height - 64.0])
         instances = InstanceData(bboxes=torch.cat([corners, corners + 64], 1), labels=torch.randint(80, (10,)))
-        sample = DetDataSample(metainfo=dict(img_shape=size, ori_shape=size, batch_input_shape=size, scale_factor=(1.0, 1.0)))
-        sample.gt_instances = instances
-        samples.append(sample)
+        shapes = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape', 'batch_input_shape'), size)
+        samples.append(DetDataSample(metainfo=dict(shapes, scale_factor=(1.0, 1.0)), gt_instances=instances))
     return torch.randn(args.batch, 3, *size), samples
 
 
