@@ -64,7 +64,10 @@ def test_the_best_box_is_drawn_last():
 
 
 def test_odd_boxes_do_not_stop_the_drawing():
-    draw_boxes(GREY, BoxSet([[-50, -50, 9999, 9999], [10, 10, 10, 10], [40, 40, 30, 30]], ['a', 'b', 'c'], [0.5, 0.5, 0.5]))
+    boxes = [[-50, -50, 9999, 9999], [10, 10, 10, 10], [40, 40, 30, 30]]
+    pixels = draw_boxes(GREY, BoxSet(boxes, ['a', 'b', 'c'], [0.5, 0.5, 0.5]))
+    assert pixels.shape == np.asarray(GREY).shape
+    assert not (pixels == np.asarray(GREY)).all()
 
 
 def test_the_sheet_has_truth_and_predictions_side_by_side(tmp_path):

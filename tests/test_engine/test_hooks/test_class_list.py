@@ -54,5 +54,6 @@ def test_a_detector_of_names_is_told_those_of_the_evaluation():
 
 
 def test_several_sets_are_left_alone():
-    loop = SimpleNamespace(dataloader=object())
-    ClassListHook().before_val(SimpleNamespace(model=head(2), val_loop=loop))
+    loop, model = SimpleNamespace(dataloader=object()), head(2)
+    model.set_classes = lambda names: pytest.fail(f'told {names}')
+    ClassListHook().before_val(SimpleNamespace(model=model, val_loop=loop))
