@@ -26,7 +26,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from reporting import hardware, publish
+from reporting import hardware, publish, resident_mb
 
 from florence.evaluation.functional.box_ap import evaluate_detections
 from florence.evaluation.functional.box_ap_inputs import Detections, GroundTruth
@@ -129,12 +129,6 @@ def contestants(wanted: list[str] | None) -> dict[str, Callable]:
     if importlib.util.find_spec('faster_coco_eval'):
         runs['faster_coco_eval'] = run_faster
     return {name: run for name, run in runs.items() if not wanted or name in wanted}
-
-
-def resident_mb(field: str) -> float:
-    """VmRSS or VmHWM of this process."""
-    line = next(line for line in Path('/proc/self/status').read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 1024
 
 
 def peak_mb(name: str, images: int) -> float:

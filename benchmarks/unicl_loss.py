@@ -33,7 +33,7 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from open_clip.loss import ClipLoss
-from reporting import hardware, publish
+from reporting import hardware, publish, resident_mb
 from torch import Tensor
 
 from florence.models.losses import UniCLLoss
@@ -100,12 +100,6 @@ def step(loss: Loss, tensors: tuple[Tensor, Tensor, Tensor, Tensor]) -> float:
     return value.item()
 
 
-def status_bytes(field: str) -> int:
-    """A figure of this process from the Linux kernel, VmRSS (now) or VmHWM (peak)."""
-    lines = Path('/proc/self/status').read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(field))
-
-
 def extra_memory(loss: Loss, num: int, args: argparse.Namespace) -> int:
     """Bytes at the peak of one step beyond the inputs and the gradients that the step leaves behind."""
     step(loss, inputs(600, args))  # loads kernels
@@ -114,9 +108,9 @@ def extra_memory(loss: Loss, num: int, args: argparse.Namespace) -> int:
     if args.device == 'cpu':
         ctypes.CDLL(None).malloc_trim(0)  # what the allocator kept would hide as much of the step's need
         Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew
-        before = status_bytes('VmRSS')
+        before = int(resident_mb('VmRSS') * 2**20)
         step(loss, tensors)
-        peak = status_bytes('VmHWM')
+        peak = int(resident_mb('VmHWM') * 2**20)
     else:
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()

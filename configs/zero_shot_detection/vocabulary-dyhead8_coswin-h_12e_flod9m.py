@@ -5,10 +5,13 @@
 # Before: tools/misc/write_name_embeddings.py writes the embeddings of the names. Hardware: the paper pretrained on 128 A100
 # for seven days.
 _base_ = [
+    '../_base_/models/atss_head.py',
     '../_base_/detection_runtime.py',
     '../_base_/datasets/flod9m_detection.py',
     '../_base_/schedules/detection_12e.py',
 ]
+head = _base_.atss_head
+head.loss_cls.update(type='florence.FederatedFocalLoss')
 model = dict(
     type='florence.VocabularyDetector',
     data_preprocessor=dict(
@@ -34,21 +37,7 @@ model = dict(
         dict(type='FPN', in_channels=[512, 1024, 2048], out_channels=256, add_extra_convs='on_output', num_outs=5),
         dict(type='florence.DyHead', in_channels=256, out_channels=256, num_blocks=8, with_cp=True),
     ],
-    bbox_head=dict(
-        type='ATSSHead',
-        in_channels=256,
-        feat_channels=256,
-        stacked_convs=0,
-        pred_kernel_size=1,
-        anchor_generator=dict(
-            type='AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1, strides=[8, 16, 32, 64, 128],
-            center_offset=0.5,
-        ),
-        bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_means=[0.0] * 4, target_stds=[0.1, 0.1, 0.2, 0.2]),
-        loss_cls=dict(type='florence.FederatedFocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
-        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
-        loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
-    ),
+    bbox_head=head,
     name_embeddings='data/flod9m/name_embeddings.pth',
     vocabulary_size=256,
     train_cfg=dict(assigner=dict(type='ATSSAssigner', topk=9), allowed_border=-1, pos_weight=-1),

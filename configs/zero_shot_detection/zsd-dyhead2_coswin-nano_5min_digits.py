@@ -4,6 +4,7 @@
 #   bash tools/dist_train.sh configs/zero_shot_detection/zsd-dyhead2_coswin-nano_5min_digits.py 2
 # Hardware: two CPU cores. Expected figures on held-out scans: metafile.yml.
 _base_ = [
+    '../_base_/models/atss_head.py',
     '../_base_/default_runtime.py',
     '../_base_/models/two_tower_coswin-nano.py',
     '../_base_/datasets/digit_scenes_detection.py',
@@ -15,6 +16,9 @@ never_boxed = ['seven', 'eight', 'nine']
 two_tower = _base_.model
 two_tower.update(_scope_='florence', init_cfg=dict(type='Pretrained', checkpoint=unicl_checkpoint))
 two_tower.image_tower.update(out_indices=(0, 1, 2, 3))
+head = _base_.atss_head
+head.update(num_classes=1, in_channels=64, feat_channels=64)
+head.anchor_generator.update(octave_base_scale=4, strides=[4, 8, 16, 32], center_offset=0.0)
 model = dict(
     _delete_=True,
     type='florence.ZeroShotDetector',
@@ -23,21 +27,7 @@ model = dict(
         dict(type='FPN', in_channels=[32, 96, 192, 256], out_channels=64, num_outs=4),
         dict(type='florence.DyHead', in_channels=64, out_channels=64, num_blocks=2),
     ],
-    rpn_head=dict(
-        type='ATSSHead',
-        num_classes=1,
-        in_channels=64,
-        feat_channels=64,
-        stacked_convs=0,
-        pred_kernel_size=1,
-        anchor_generator=dict(
-            type='AnchorGenerator', ratios=[1.0], octave_base_scale=4, scales_per_octave=1, strides=[4, 8, 16, 32]
-        ),
-        bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_means=[0.0] * 4, target_stds=[0.1, 0.1, 0.2, 0.2]),
-        loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
-        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
-        loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
-    ),
+    rpn_head=head,
     train_cfg=dict(rpn=dict(assigner=dict(type='ATSSAssigner', topk=9), allowed_border=-1, pos_weight=-1)),
     test_cfg=dict(rpn=dict(nms=dict(type='nms', iou_threshold=0.7), max_per_img=30)),
     region_encoder=dict(type='florence.CropRegionEncoder', image_size=32),

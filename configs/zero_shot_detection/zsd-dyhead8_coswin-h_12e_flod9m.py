@@ -4,6 +4,7 @@
 #   bash tools/dist_train.sh configs/zero_shot_detection/zsd-dyhead8_coswin-h_12e_flod9m.py 8 --amp
 # Hardware: the paper pretrained on 128 A100 for seven days.
 _base_ = [
+    '../_base_/models/atss_head.py',
     '../_base_/detection_runtime.py',
     '../_base_/models/two_tower_coswin-h.py',
     '../_base_/datasets/flod9m_detection.py',
@@ -15,6 +16,9 @@ two_tower.update(
     init_cfg=dict(type='Pretrained', checkpoint='work_dirs/unicl_coswin-h_stage3-80k-384_fld900m/iter_80000.pth'),
 )
 two_tower.image_tower.update(window_size=12, out_indices=(1, 2, 3))
+head = _base_.atss_head
+head.update(num_classes=1)
+head.loss_cls.update(type='florence.FederatedFocalLoss')
 model = dict(
     _delete_=True,
     type='florence.ZeroShotDetector',
@@ -23,22 +27,7 @@ model = dict(
         dict(type='FPN', in_channels=[512, 1024, 2048], out_channels=256, add_extra_convs='on_output', num_outs=5),
         dict(type='florence.DyHead', in_channels=256, out_channels=256, num_blocks=8, with_cp=True),
     ],
-    rpn_head=dict(
-        type='ATSSHead',
-        num_classes=1,
-        in_channels=256,
-        feat_channels=256,
-        stacked_convs=0,
-        pred_kernel_size=1,
-        anchor_generator=dict(
-            type='AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1, strides=[8, 16, 32, 64, 128],
-            center_offset=0.5,
-        ),
-        bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_means=[0.0] * 4, target_stds=[0.1, 0.1, 0.2, 0.2]),
-        loss_cls=dict(type='florence.FederatedFocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
-        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
-        loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
-    ),
+    rpn_head=head,
     train_cfg=dict(rpn=dict(assigner=dict(type='ATSSAssigner', topk=9), allowed_border=-1, pos_weight=-1)),
     # What a cell of stride 32 blurs is cut out and encoded by itself.
     region_encoder=dict(

@@ -1,6 +1,10 @@
 # CoSwin-nano, FPN, two Dynamic Head blocks and ATSS, for 64 to 128 px images on a CPU. Strides 4 to 32; an anchor is four
 # strides wide.
+_base_ = 'atss_head.py'
 num_classes = 10
+head = _base_.atss_head
+head.update(num_classes=num_classes, in_channels=64, feat_channels=64)
+head.anchor_generator.update(octave_base_scale=4, strides=[4, 8, 16, 32], center_offset=0.0)
 model = dict(
     type='ATSS',
     data_preprocessor=dict(
@@ -12,21 +16,7 @@ model = dict(
         dict(type='FPN', in_channels=[32, 96, 192, 256], out_channels=64, num_outs=4),
         dict(type='florence.DyHead', in_channels=64, out_channels=64, num_blocks=2),
     ],
-    bbox_head=dict(
-        type='ATSSHead',
-        num_classes=num_classes,
-        in_channels=64,
-        feat_channels=64,
-        stacked_convs=0,
-        pred_kernel_size=1,
-        anchor_generator=dict(
-            type='AnchorGenerator', ratios=[1.0], octave_base_scale=4, scales_per_octave=1, strides=[4, 8, 16, 32]
-        ),
-        bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_means=[0.0] * 4, target_stds=[0.1, 0.1, 0.2, 0.2]),
-        loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
-        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
-        loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
-    ),
+    bbox_head=head,
     train_cfg=dict(assigner=dict(type='ATSSAssigner', topk=9), allowed_border=-1, pos_weight=-1),
     test_cfg=dict(nms_pre=1000, min_bbox_size=0, score_thr=0.05, nms=dict(type='nms', iou_threshold=0.6), max_per_img=100),
 )

@@ -1,6 +1,9 @@
 # ATSS with six Dynamic Head blocks in place of its towers (arXiv 2106.08322, section 4) on CoSwin-T: one anchor of eight
 # strides per cell, predictors of 1 x 1. Larger towers change the backbone, the neck's in_channels and num_blocks.
+_base_ = 'atss_head.py'
 num_classes = 80
+head = _base_.atss_head
+head.update(num_classes=num_classes)
 model = dict(
     type='ATSS',
     data_preprocessor=dict(
@@ -12,22 +15,7 @@ model = dict(
         dict(type='FPN', in_channels=[192, 384, 768], out_channels=256, add_extra_convs='on_output', num_outs=5),
         dict(type='florence.DyHead', in_channels=256, out_channels=256, num_blocks=6),
     ],
-    bbox_head=dict(
-        type='ATSSHead',
-        num_classes=num_classes,
-        in_channels=256,
-        feat_channels=256,
-        stacked_convs=0,
-        pred_kernel_size=1,
-        anchor_generator=dict(
-            type='AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1, strides=[8, 16, 32, 64, 128],
-            center_offset=0.5,
-        ),
-        bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_means=[0.0] * 4, target_stds=[0.1, 0.1, 0.2, 0.2]),
-        loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
-        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
-        loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
-    ),
+    bbox_head=head,
     train_cfg=dict(assigner=dict(type='ATSSAssigner', topk=9), allowed_border=-1, pos_weight=-1),
     test_cfg=dict(nms_pre=1000, min_bbox_size=0, score_thr=0.05, nms=dict(type='nms', iou_threshold=0.6), max_per_img=100),
 )
