@@ -1,5 +1,17 @@
 """Models; importing this package registers them all."""
 
-from florence.models import backbones, data_preprocessors, detectors, heads, language, losses, two_tower
+from florence.models import (
+    backbones,
+    data_preprocessors,
+    detectors,
+    fusion,
+    heads,
+    language,
+    losses,
+    two_tower,
+    vision_language,
+)
 
-__all__ = ['backbones', 'data_preprocessors', 'detectors', 'heads', 'language', 'losses', 'two_tower']
+__all__ = [
+    'backbones', 'data_preprocessors', 'detectors', 'fusion', 'heads', 'language', 'losses', 'two_tower', 'vision_language',
+]  # fmt: skip

@@ -14,19 +14,26 @@ class ImageTextSample(BaseDataElement):
         sample_id: Name of the sample for messages and duplicates (file path, shard key or index), str.
         img_shape: `(H, W)` of the network input, pixels; `ori_shape` that of the file.
         img_path, image_id: Where the image lies, and its id in the data set, where there is one.
+        question_id, question_type, answer_type: Of a question about the image, as VQA's files name them.
 
     Training fields:
         text: Description that is encoded, str; a short one may have been expanded by a template.
         label: 63-bit hash of the description before templating, int; -1 = unlabelled, matches only itself.
         is_templated: Whether `text` was expanded by a template.
+        answers: What each annotator answered to the question `text`, tuple of str; `answer_scores` the soft score in (0, 1] of
+            each distinct answer, dict.
 
     Evaluation fields:
         captions: Every description of the image (retrieval), tuple of str; `caption_ids` their ids, where there are some.
         classes, templates: Class names, tuple of str, and the name of the prompt-template set (zero-shot).
-        gt_label: Class index, int; or `gt_labels`, tuple of int, where an image has several classes.
+        gt_label: Class index, int (a class of the image, or of the sentence `text` about it); or `gt_labels`, tuple of int,
+            where an image has several classes.
 
     Predictions:
         image_embeds: `(D,)` fp32, L2-normalised.
         text_embeds: `(K, D)` fp32, L2-normalised, one row per entry of `captions`.
         pred_scores: `(C,)` fp32 logits, cosine times the logit scale; `pred_label` is its arg max.
+        pred_answer: The answer to the question, str; `pred_answers`, tuple of str, the best ones with `pred_answer_scores`,
+            their probabilities, tuple of float.
+        pred_caption: A description of the image, str.
     """

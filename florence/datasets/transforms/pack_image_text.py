@@ -11,19 +11,17 @@ from florence.tasks.text_hash import UNLABELLED
 
 @TRANSFORMS.register_module()
 class PackImageText(BaseTransform):
-    """Pack one sample for `florence.TwoTower`.
+    """Pack one sample for `florence.TwoTower` and `florence.METERModel`.
 
-    Reads `img`, `sample_id` and whatever of these the pipeline has set: `text`, `label`, `is_templated`,
-    `captions`, `caption_ids`, `gt_label`, `gt_labels`, `classes`, `templates`, and the metainfo `img_path`,
-    `image_id`, `ori_shape`. A sample with a text but no label is packed as unlabelled (it matches only
-    itself).
+    Reads `img`, `sample_id` and whatever of `FIELDS` and `METAINFO` the pipeline has set; `ImageTextSample` says what they mean.
+    A sample with a text but no label is packed as unlabelled (it matches only itself).
     """
 
     FIELDS = (
         'text', 'label', 'is_templated', 'captions', 'caption_ids', 'gt_label', 'gt_labels', 'classes',
-        'templates',
+        'templates', 'answers', 'answer_scores',
     )  # fmt: skip
-    METAINFO = ('sample_id', 'img_path', 'image_id', 'ori_shape')
+    METAINFO = ('sample_id', 'img_path', 'image_id', 'ori_shape', 'question_id', 'question_type', 'answer_type')
 
     def transform(self, results: dict) -> dict:
         """Pack one sample.

@@ -1,0 +1,6 @@
+"""Fusion of modalities."""
+
+from florence.models.fusion.fusion_layer import Attention, FusionLayer
+from florence.models.fusion.meter_fusion import METERFusion, init_bert_weights
+
+__all__ = ['Attention', 'FusionLayer', 'METERFusion', 'init_bert_weights']
