@@ -8,5 +8,6 @@ from florence.datasets.digit_scenes.classification import DigitSceneClassificati
 from florence.datasets.digit_scenes.detection import DigitSceneDetection
 from florence.datasets.digit_scenes.pairs import DigitScenePairs
 from florence.datasets.digit_scenes.retrieval import DigitSceneRetrieval
+from florence.datasets.digit_scenes.vqa import DigitSceneVQA
 
-__all__ = ['DigitSceneClassification', 'DigitSceneDetection', 'DigitScenePairs', 'DigitSceneRetrieval']
+__all__ = ['DigitSceneClassification', 'DigitSceneDetection', 'DigitScenePairs', 'DigitSceneRetrieval', 'DigitSceneVQA']

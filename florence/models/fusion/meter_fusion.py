@@ -1,7 +1,7 @@
 """METER's fusion of text and image tokens, Florence's vision-language adapter (arXiv 2111.11432, section 2.5).
 
-Source: METER (arXiv 2111.02387, section 3.2, figure 2). Co-attention: two streams with weights of their own, each layer attends to
-the other stream as it was before that layer. Merged attention: one stack of self-attention over both sequences; the paper
+Source: METER (arXiv 2111.02387, section 3.2, figure 2). Co-attention: two streams with weights of their own, each layer attends
+to the other stream as it was before that layer. Merged attention: one stack of self-attention over both sequences; the paper
 compares it, the official release lacks it.
 """
 

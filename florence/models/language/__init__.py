@@ -3,6 +3,7 @@
 from florence.models.language.base_tokenizer import BaseTokenizer
 from florence.models.language.clip_tokenizer import CLIPTokenizer
 from florence.models.language.hf_tokenizer import HFTokenizer
+from florence.models.language.roberta import RobertaEncoder
 from florence.models.language.text_transformer import TextTransformer
 from florence.models.language.tokenizer_state import TokenizerModule
 from florence.models.language.trained_bpe import TrainedBPE
@@ -11,6 +12,7 @@ __all__ = [
     'BaseTokenizer',
     'CLIPTokenizer',
     'HFTokenizer',
+    'RobertaEncoder',
     'TextTransformer',
     'TokenizerModule',
     'TrainedBPE',

@@ -1,7 +1,7 @@
 """The encoders below METER's fusion: grid features of an image tower, tokens of a text tower, projections, token types, poolers.
 
-Source: METER (arXiv 2111.02387, section 3) with a Swin-like image tower, as Florence uses it (arXiv 2111.11432, sections 2.5 and
-3.7): the tokens are the cells of the last feature map, without a class token; the image feature is their mean. Each image and each
+Source: METER (arXiv 2111.02387, section 3) with a Swin-like image tower, as Florence uses it (arXiv 2111.11432, sections 2.5
+and 3.7): the tokens are the cells of the last feature map, without a class token; the image feature is their mean. Each image and each
 text is encoded apart from the other (`encode_image`, `encode_text`), so that a task can pair them as it likes.
 
 Differs from the official code: several feature maps may give tokens (small images), and fixed sine positions may be added to the
@@ -9,6 +9,7 @@ cells; both are off by default.
 """
 
 import torch
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from florence.layers import Linear
@@ -20,7 +21,7 @@ from florence.registry import MODELS, TOKENIZERS
 TEXT_TYPE, IMAGE_TYPE = 0, 1
 
 
-class METEREncoder(nn.Module):
+class METEREncoder(BaseModule):
     """Tokens of images and texts, fused and pooled.
 
     Args:
@@ -31,6 +32,8 @@ class METEREncoder(nn.Module):
         fusion: Fusion module: `(text, image, text_mask, image_mask)` -> `(text, image)`; needs `embed_dims`.
         num_images: Images of one sample: 2 where a sentence is about a pair; each has a token type of its own.
         grid_positions: Whether fixed sine positions are added to the cells of the feature maps.
+        init_cfg: Initialisation of mmengine; `dict(type='Pretrained', checkpoint=..., prefix='encoder')` takes the encoder of a
+            model of another task.
 
     Attributes:
         embed_dims: Width D of the tokens.
@@ -45,8 +48,9 @@ class METEREncoder(nn.Module):
         *,
         num_images: int = 1,
         grid_positions: bool = False,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(init_cfg)
         self.image_tower = _built(image_tower)
         self.text_tower = _built(text_tower)
         self.tokenizer = TokenizerModule(TOKENIZERS.build(tokenizer))

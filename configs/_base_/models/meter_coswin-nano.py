@@ -1,0 +1,23 @@
+# METER for 64 px images on a CPU: cells of the last two maps of CoSwin-nano (16 + 4 tokens), a small bidirectional text tower whose
+# tokenizer learns its vocabulary from the training texts, three layers of co-attention. A recipe adds the head.
+model = dict(
+    type='METERModel',
+    encoder=dict(
+        image_tower=dict(type='CoSwin', arch='nano', out_indices=(2, 3)),
+        text_tower=dict(
+            type='TextTransformer',
+            vocab_size=512,
+            embed_dims=192,
+            num_layers=3,
+            num_heads=6,
+            mlp_dims=768,
+            causal=False,
+            pool='first',
+            token_init_std=0.3,
+        ),
+        tokenizer=dict(type='TrainedBPE', vocab_size=512, context_length=76),
+        fusion=dict(type='METERFusion', embed_dims=192, num_layers=3, num_heads=6, drop_rate=0.0, attn_drop_rate=0.0),
+        grid_positions=True,
+    ),
+)
+custom_hooks = [dict(type='TrainTokenizerHook')]

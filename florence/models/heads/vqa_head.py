@@ -1,0 +1,94 @@
+"""Visual question answering as classification over frequent answers (Florence, arXiv 2111.11432, section 3.7).
+
+Source: METER (arXiv 2111.02387, section 4.1): soft targets from the annotators' agreement, binary cross entropy summed over the
+answers. In evaluation an image that several questions of a batch are about is encoded once.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from florence.models.heads.answer_vocabulary_module import AnswerVocabularyModule
+from florence.models.heads.pair_classifier import pair_classifier
+from florence.models.vision_language.meter_encoder import METEREncoder
+from florence.registry import MODELS
+from florence.structures import ImageTextSample
+
+
+@MODELS.register_module()
+class VQAHead(BaseModule):
+    """Chooses an answer.
+
+    Args:
+        answers: The answers, or a file of them (`florence.tasks.answer_vocabulary`).
+        embed_dims: Width D of the tokens.
+        hidden_dims: Hidden width of the classifier; None = 2 D.
+        num_top_answers: Answers of a prediction that are kept with their probabilities.
+        init_cfg: Initialisation of mmengine.
+    """
+
+    def __init__(
+        self,
+        answers: str | Sequence[str],
+        embed_dims: int,
+        *,
+        hidden_dims: int | None = None,
+        num_top_answers: int = 5,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.answers = AnswerVocabularyModule(answers)
+        num_answers = len(self.answers.vocabulary)
+        self.num_top_answers = min(num_top_answers, num_answers)
+        self.classifier = pair_classifier(2 * embed_dims, hidden_dims or 2 * embed_dims, num_answers)
+
+    def loss(self, encoder: METEREncoder, inputs: Tensor, data_samples: list[ImageTextSample]) -> dict[str, Tensor]:
+        """Binary cross entropy, and the mean soft score of the chosen answers for the log.
+
+        Args:
+            encoder: The encoders and fusion.
+            inputs: Normalised images, `(B, 3, H, W)`.
+            data_samples: With `text` and `answer_scores`.
+
+        Raises:
+            ValueError: If a sample has no answers.
+        """
+        without = [sample.get('sample_id') for sample in data_samples if not sample.get('answer_scores')]
+        if without:
+            raise ValueError(
+                f'{len(without)} training samples have no answer_scores, e.g. {without[0]!r}: train on a set with annotations.'
+            )
+        logits = self._logits(encoder, inputs, data_samples)
+        targets = self.answers.targets([sample.answer_scores for sample in data_samples]).to(logits.device)
+        loss = F.binary_cross_entropy_with_logits(logits.float(), targets) * logits.shape[1]
+        chosen = targets.gather(1, logits.detach().argmax(1, keepdim=True))
+        return {'loss_vqa': loss, 'vqa_score': chosen.mean()}
+
+    @torch.no_grad()
+    def predict(self, encoder: METEREncoder, inputs: Tensor, data_samples: list[ImageTextSample]) -> list[ImageTextSample]:
+        """The samples with `pred_answer`, `pred_answers` and `pred_answer_scores`."""
+        probabilities = self._logits(encoder, inputs, data_samples, share_images=True).float().sigmoid()
+        scores, indices = probabilities.topk(self.num_top_answers)
+        answers = self.answers.vocabulary.answers
+        for sample, best, row in zip(data_samples, indices.tolist(), scores.tolist(), strict=True):
+            sample.pred_answers = tuple(answers[index] for index in best)
+            sample.pred_answer_scores = tuple(row)
+            sample.pred_answer = sample.pred_answers[0]
+        return data_samples
+
+    def _logits(
+        self, encoder: METEREncoder, inputs: Tensor, data_samples: list[ImageTextSample], share_images: bool = False
+    ) -> Tensor:
+        text, mask = encoder.encode_text([sample.text for sample in data_samples])
+        if share_images:
+            first_of_file: dict[object, int] = {}
+            paths = [sample.get('img_path') or index for index, sample in enumerate(data_samples)]
+            owners = [first_of_file.setdefault(path, index) for index, path in enumerate(paths)]
+            distinct = list(first_of_file.values())
+            image = encoder.encode_image(inputs[distinct])[[distinct.index(owner) for owner in owners]]
+        else:
+            image = encoder.encode_image(inputs)
+        return self.classifier(encoder.pool(*encoder.fuse(text, image, mask)))
