@@ -4,16 +4,24 @@ from florence.datasets import digit_scenes, samplers, transforms
 from florence.datasets.bad_samples import BadSample, BadSampleGuard, TooManyBadSamples
 from florence.datasets.coco_captions import CocoCaptions
 from florence.datasets.coco_detection import CocoDetection
+from florence.datasets.easy_vqa import EasyVQA
 from florence.datasets.flickr30k import Flickr30k
+from florence.datasets.gqa import GQA
 from florence.datasets.image_folder import ImageFolder
+from florence.datasets.nlvr import NLVR
+from florence.datasets.nlvr2 import NLVR2
 from florence.datasets.pair_dataset import PairDataset
 from florence.datasets.record_pairs import RecordPairs
+from florence.datasets.snli_ve import SNLIVE
 from florence.datasets.stream_mixture import StreamMixture
 from florence.datasets.visual_genome import VisualGenome
+from florence.datasets.visual_genome_qa import VisualGenomeQA
+from florence.datasets.vqa_records import VQARecords
+from florence.datasets.vqa_v2 import VQAv2
 from florence.datasets.webdataset_pairs import WebDatasetPairs
 
 __all__ = [
-    'BadSample', 'BadSampleGuard', 'CocoCaptions', 'CocoDetection', 'Flickr30k', 'ImageFolder', 'PairDataset', 'RecordPairs',
-    'StreamMixture', 'TooManyBadSamples', 'VisualGenome', 'WebDatasetPairs', 'digit_scenes', 'samplers',
-    'transforms',
+    'BadSample', 'BadSampleGuard', 'CocoCaptions', 'CocoDetection', 'EasyVQA', 'Flickr30k', 'GQA', 'ImageFolder', 'NLVR',
+    'NLVR2', 'PairDataset', 'RecordPairs', 'SNLIVE', 'StreamMixture', 'TooManyBadSamples', 'VQARecords', 'VQAv2',
+    'VisualGenome', 'VisualGenomeQA', 'WebDatasetPairs', 'digit_scenes', 'samplers', 'transforms',
 ]  # fmt: skip

@@ -30,7 +30,6 @@ def clean_answer(answer: str) -> str:
     return answer.replace('\n', ' ').replace('\t', ' ').strip()
 
 
-@lru_cache(maxsize=1 << 17)
 def normalize_answer(answer: str) -> str:
     """Official normal form: punctuation, case, number words, articles, contractions.
 
@@ -51,6 +50,8 @@ def normalize_answer(answer: str) -> str:
     return ' '.join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
 
 
+# Reading VQAv2 asks for six million keys of some 200,000 different answers.
+@lru_cache(maxsize=1 << 18)
 def answer_key(answer: str) -> str:
     """Form in which answers are counted and kept in a vocabulary: the normal form, or the lower-case answer where that is empty.
 
@@ -60,6 +61,7 @@ def answer_key(answer: str) -> str:
     return normalize_answer(cleaned) or cleaned.lower()
 
 
+@lru_cache(maxsize=1 << 10)
 def leave_one_out_score(agreeing: int, annotators: int) -> float:
     """What an answer is worth, in `[0, 1]`: `min(1, agreeing others / 3)`, averaged over leaving each annotator out.
 

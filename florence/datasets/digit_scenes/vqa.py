@@ -21,7 +21,6 @@ class DigitSceneVQA(DigitSceneDataset):
         num_scenes: Length of the data set; scenes are rendered on the fly, so it costs nothing.
         split, seed, recipe, pipeline: See `DigitSceneDataset`.
         question_types: Some of `QUESTION_TYPES`.
-        blank_images: Show a black image instead of each scene: what is then answered is learnt from the questions alone.
 
     Raises:
         ValueError: If a question type is unknown, or the recipe has more objects than there are numbers among the answers.
@@ -36,7 +35,6 @@ class DigitSceneVQA(DigitSceneDataset):
         recipe: dict | None = None,
         pipeline: Sequence[dict] = (),
         question_types: Sequence[str] = QUESTION_TYPES,
-        blank_images: bool = False,
     ) -> None:
         super().__init__(num_scenes, split=split, seed=seed, recipe=recipe, pipeline=pipeline)
         unknown = set(question_types) - set(QUESTION_TYPES)
@@ -45,13 +43,6 @@ class DigitSceneVQA(DigitSceneDataset):
         if len(self.sampler.recipe.num_objects_probs) > MAX_OBJECTS:
             raise ValueError(f'DigitSceneVQA asks about at most {MAX_OBJECTS} objects: shorten num_objects_probs.')
         self.question_types = tuple(question_types)
-        self.blank_images = blank_images
-
-    def image(self, scene: DigitScene) -> np.ndarray:
-        """Picture of a scene, `(S, S, 3)` uint8 RGB, or black."""
-        if self.blank_images:
-            return np.zeros((scene.image_size, scene.image_size, 3), dtype=np.uint8)
-        return super().image(scene)
 
     def annotate(self, scene: DigitScene, rng: np.random.Generator, index: int) -> dict:
         """`text`: the question; `answers`, `answer_scores`; `question_id`, `question_type`, `answer_type`."""

@@ -6,6 +6,9 @@
 | `img_path` or `img_bytes` | data set | where the image is, or the encoded file itself |
 | `image_id` | data set | identity of the image, where the annotation has one |
 | `text` or `captions` | data set | one description, or all, tuple of str; `PickCaption` draws one |
+| `img_paths`, `imgs` | data set, `ForEachImage` | where the images of a sample with several are; these as `img` |
+| `answers`, `answer_scores` | data set | what each annotator answered to the question `text`; what each answer is worth |
+| `question_id`, `question_type`, `answer_type` | data set | identity and groups of a question, where the annotation has them |
 | `caption_ids` | data set | ids that belong to `captions`, where the annotation has them |
 | `gt_label`, `gt_labels` | data set | class index, int; or several, tuple of int |
 | `classes`, `templates` | data set | all class names, tuple of str; name of the prompt-template set |
@@ -17,17 +20,22 @@ Randomness comes from Python's and numpy's global generators, which the training
 the training (`florence.loading`).
 """
 
+from florence.datasets.transforms.blank_image import BlankImage
 from florence.datasets.transforms.expand_short_text import ExpandShortText
+from florence.datasets.transforms.for_each_image import ForEachImage
 from florence.datasets.transforms.hash_text_label import HashTextLabel
 from florence.datasets.transforms.load_image import LoadImage
 from florence.datasets.transforms.pack_attributes import PackAttributes
 from florence.datasets.transforms.pack_image_text import PackImageText
+from florence.datasets.transforms.pack_images import PackImages
 from florence.datasets.transforms.pick_caption import PickCaption
+from florence.datasets.transforms.rand_augment import RandAugment
 from florence.datasets.transforms.random_flip import RandomFlip
 from florence.datasets.transforms.random_resized_crop import RandomResizedCrop
 from florence.datasets.transforms.resize_center_crop import ResizeCenterCrop
+from florence.datasets.transforms.resize_whole import ResizeWhole
 
 __all__ = [
-    'ExpandShortText', 'HashTextLabel', 'LoadImage', 'PackAttributes', 'PackImageText', 'PickCaption',
-    'RandomFlip', 'RandomResizedCrop', 'ResizeCenterCrop',
+    'BlankImage', 'ExpandShortText', 'ForEachImage', 'HashTextLabel', 'LoadImage', 'PackAttributes', 'PackImageText',
+    'PackImages', 'PickCaption', 'RandAugment', 'RandomFlip', 'RandomResizedCrop', 'ResizeCenterCrop', 'ResizeWhole',
 ]  # fmt: skip

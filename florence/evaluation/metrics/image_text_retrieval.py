@@ -6,13 +6,8 @@ from typing import Any
 import torch
 from mmengine.evaluator import BaseMetric
 
-from florence.evaluation.functional.retrieval import (
-    RetrievalRanks,
-    fold_ranks,
-    median_rank,
-    recall_at_k,
-    retrieval_ranks,
-)
+from florence.evaluation.functional.retrieval import fold_ranks, retrieval_ranks
+from florence.evaluation.metrics.retrieval_figures import check_images, check_ks, recall_figures, whole_figures
 from florence.evaluation.metrics.sample_fields import read_fields
 from florence.registry import METRICS
 
@@ -28,7 +23,7 @@ class ImageTextRetrieval(BaseMetric):
     Args:
         ks: The values of k; none may exceed the number of images.
         same_text_is_positive: Whether an equal caption string of another image counts as right.
-        chunk_size: Queries compared at once; memory grows with it.
+        chunk_size: Images compared at once; memory grows with it.
         fold_size: Images per fold: 1000 for the "COCO 1K" figures of the 5,000 test images. None = no folds.
         collect_device, prefix, collect_dir: As for every mmengine metric.
     """
@@ -40,16 +35,14 @@ class ImageTextRetrieval(BaseMetric):
         ks: Sequence[int] = (1, 5, 10),
         *,
         same_text_is_positive: bool = True,
-        chunk_size: int = 512,
+        chunk_size: int = 128,
         fold_size: int | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
         collect_dir: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
-        if not ks or min(ks) < 1:
-            raise ValueError(f'ks must hold whole numbers from 1 on, got {ks!r}.')
-        self.ks = tuple(ks)
+        self.ks = check_ks(ks)
         self.fold_size = fold_size
         self.rank_options = {'same_text_is_positive': same_text_is_positive, 'chunk_size': chunk_size}
 
@@ -79,39 +72,10 @@ class ImageTextRetrieval(BaseMetric):
         if not results:
             raise ValueError('ImageTextRetrieval saw no sample: the data set of this evaluation is empty.')
         ids, captions, images, texts = zip(*results, strict=True)
-        self._check(ids, captions)
+        check_images(self, ids, captions, self.ks, self.fold_size)
         arguments = torch.stack(images), torch.cat(texts), captions
-        ranks = retrieval_ranks(*arguments, **self.rank_options)
-        metrics = self._recalls([ranks])
-        metrics['mean_R'] = sum(metrics.values()) / len(metrics)
-        metrics['i2t_median_rank'] = median_rank(ranks.image_to_text)
-        metrics['t2i_median_rank'] = median_rank(ranks.text_to_image)
+        metrics = whole_figures(retrieval_ranks(*arguments, **self.rank_options), self.ks)
         if self.fold_size is not None:
             folds = fold_ranks(*arguments, fold_size=self.fold_size, **self.rank_options)
-            metrics.update({f'fold_{name}': value for name, value in self._recalls(folds).items()})
+            metrics.update({f'fold_{name}': value for name, value in recall_figures(folds, self.ks).items()})
         return metrics
-
-    def _recalls(self, folds: list[RetrievalRanks]) -> dict[str, float]:
-        """Recalls averaged over folds."""
-        recalls = {}
-        for direction, attribute in (('i2t', 'image_to_text'), ('t2i', 'text_to_image')):
-            of_folds = [recall_at_k(getattr(fold, attribute), self.ks) for fold in folds]
-            for k in self.ks:
-                recalls[f'{direction}_R@{k}'] = sum(recall[k] for recall in of_folds) / len(of_folds)
-        return recalls
-
-    def _check(self, ids: Sequence[str | None], captions: Sequence[tuple[str, ...]]) -> None:
-        candidates = min(len(captions), self.fold_size or len(captions))
-        if candidates < max(self.ks):
-            raise ValueError(
-                f'R@{max(self.ks)} among {candidates} images means nothing: set ks of ImageTextRetrieval to '
-                'smaller numbers or evaluate on more images.'
-            )
-        seen = set()
-        for key in zip(ids, captions, strict=True):
-            if key[0] is not None and key in seen:
-                raise ValueError(
-                    f'sample {key[0]!r} occurs twice, so each copy would compete with the other: give every '
-                    'image to the evaluation once (a sampler that covers the data set, distinct sample ids).'
-                )
-            seen.add(key)

@@ -40,11 +40,12 @@ class ImageTextPreprocessor(BaseDataPreprocessor):
         """Batch the samples.
 
         Args:
-            data: `inputs`, a list of `(3, H, W)` uint8 tensors or one `(B, 3, H, W)` tensor, and `data_samples`.
+            data: `inputs`, a list of `(3, H, W)` uint8 tensors or one `(B, 3, H, W)` tensor, and `data_samples`. Samples of N
+                images each come as `(N, 3, H, W)`.
             training: Unused: augmentation belongs to the pipeline.
 
         Returns:
-            The dict with `inputs` `(B, 3, H, W)` float32, normalised.
+            The dict with `inputs` `(B, 3, H, W)`, or `(B, N, 3, H, W)`, float32, normalised.
 
         Raises:
             ValueError: If the images of a batch differ in size.
@@ -61,5 +62,7 @@ class ImageTextPreprocessor(BaseDataPreprocessor):
             inputs = torch.stack(list(inputs))
         inputs = (inputs.float() - self.mean) / self.std
         if self.channels_last:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
+            # (B, N, 3, H, W) -> (B * N, 3, H, W): the memory format is of four axes.
+            flat = inputs.flatten(0, -4).contiguous(memory_format=torch.channels_last)
+            inputs = flat.unflatten(0, inputs.shape[:-3])
         return {**data, 'inputs': inputs}

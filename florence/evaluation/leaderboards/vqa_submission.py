@@ -1,0 +1,141 @@
+"""Answers to VQAv2 as its server wants them: a JSON list of `question_id` (int) and `answer` (text), all questions of the split.
+
+Source: https://visualqa.org/evaluation.html (results format); the server is EvalAI's challenge 830. Test-dev and test-std differ
+by the questions that have to be there: those of the question file of the split.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from florence.atomic_files import write_json
+from florence.evaluation.functional.vqa_accuracy import JudgedQuestion, question_accuracy, vqa_figures
+from florence.evaluation.leaderboards.coverage import coverage_problems
+from florence.tasks.json_files import read_json_file
+from florence.tasks.vqa_files import typed_answers
+
+
+def read_answers(path: str | Path) -> list[dict]:
+    """The entries of a results file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no JSON list of objects with `question_id` (int) and `answer` (text).
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no results file {path}: check the path.')
+    content = read_json_file(path)
+    if not isinstance(content, list):
+        raise ValueError(f'{path} holds {type(content).__name__}, expected a list of answers.')
+    for index, entry in enumerate(content):
+        if not _is_answer(entry):
+            raise ValueError(
+                f'{path}: entry {index} must have question_id, a whole number, and answer, a text, it is {repr(entry)[:80]}.'
+            )
+    return [{'question_id': entry['question_id'], 'answer': entry['answer']} for entry in content]
+
+
+def _is_answer(entry: Any) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    number, answer = entry.get('question_id'), entry.get('answer')
+    return isinstance(number, int) and not isinstance(number, bool) and isinstance(answer, str)
+
+
+def merge_answers(paths: Sequence[str | Path]) -> tuple[list[dict], int]:
+    """Join the answers of several processes; an equal answer of two files is taken once.
+
+    Returns:
+        The entries, and how many were in several files.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If two files answer a question differently, or one of them twice.
+    """
+    merged: dict[int, str] = {}
+    repeated = 0
+    for path in paths:
+        entries = read_answers(path)
+        own = {entry['question_id']: entry['answer'] for entry in entries}
+        if len(own) < len(entries):
+            raise ValueError(f'{path} answers {len(entries) - len(own)} questions more than once: keep one answer each.')
+        for number, answer in own.items():
+            if merged.setdefault(number, answer) != answer:
+                raise ValueError(
+                    f'{path} answers question {number} by {answer!r}, an earlier file by {merged[number]!r}: are they of one run?'
+                )
+        repeated += len(own)
+    return [{'question_id': number, 'answer': answer} for number, answer in merged.items()], repeated - len(merged)
+
+
+def check_answers(answers: Sequence[Mapping[str, Any]], question_ids: Sequence[int]) -> list[str]:
+    """What is wrong with the answers, one sentence per kind of problem.
+
+    Args:
+        answers: Of `read_answers`.
+        question_ids: Of the split.
+    """
+    return coverage_problems([entry['question_id'] for entry in answers], question_ids, 'questions')
+
+
+def submission_answers(
+    answers: Sequence[Mapping[str, Any]], question_ids: Sequence[int], *, fill_missing: bool = False, take_part: bool = False
+) -> list[dict]:
+    """One entry per question of the split, in its order.
+
+    Args:
+        answers: Of `read_answers` or `merge_answers`.
+        question_ids: Of the split.
+        fill_missing: Answer '' where there is no answer.
+        take_part: Leave out answers to other questions: those to test-std when test-dev, a part of it, is submitted.
+
+    Raises:
+        ValueError: If the answers do not fit the split.
+    """
+    answer_of = {entry['question_id']: entry['answer'] for entry in answers}
+    wanted = set(question_ids)
+    entries = [entry for entry in answers if not take_part or entry['question_id'] in wanted]
+    if fill_missing:
+        entries += [{'question_id': number} for number in question_ids if number not in answer_of]
+    problems = check_answers(entries, question_ids)
+    if problems:
+        raise ValueError(' '.join(problems))
+    return [{'question_id': number, 'answer': answer_of.get(number, '')} for number in question_ids]
+
+
+def write_submission(folder: str | Path, subset: str, algorithm: str, answers: Sequence[Mapping[str, Any]]) -> Path:
+    """Write `FOLDER/vqa_OpenEnded_mscoco_<subset>_<algorithm>_results.json`, the official name; returns its path.
+
+    Raises:
+        ValueError: If the algorithm's name has other characters than letters, digits, dots and hyphens.
+    """
+    if not re.fullmatch('[A-Za-z0-9.-]+', algorithm):
+        raise ValueError(f'algorithm is {algorithm!r}: use letters, digits, dots and hyphens only, the name is split at "_".')
+    path = Path(folder) / f'vqa_OpenEnded_mscoco_{subset}_{algorithm}_results.json'
+    write_json(path, list(answers))
+    return path
+
+
+def score_answers(answers: Sequence[Mapping[str, Any]], annotations: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The official figures, percent: see `functional.vqa_accuracy.vqa_figures`.
+
+    Args:
+        answers: One per annotated question.
+        annotations: Entries of the annotation file.
+
+    Raises:
+        ValueError: If a question is missing, unknown or answered twice.
+    """
+    problems = check_answers(answers, [entry['question_id'] for entry in annotations])
+    if problems:
+        raise ValueError(' '.join(problems))
+    answer_of = {entry['question_id']: entry['answer'] for entry in answers}
+    return vqa_figures([
+        JudgedQuestion(
+            question_accuracy(answer_of[entry['question_id']], typed_answers(dict(entry))),
+            entry.get('answer_type'),
+            entry.get('question_type'),
+        )
+        for entry in annotations
+    ])
