@@ -25,9 +25,9 @@ from florence.evaluation.functional.detection_errors import (
 )  # fmt: skip
 from florence.evaluation.leaderboards import read_boxes
 from florence.registry import DATASETS
-from florence.visualization.detection_report import ReportTable, write_detection_page
 from florence.visualization.detections import BoxSet, DetectionPanel, draw_detection_sheet
 from florence.visualization.pr_curves import draw_pr_curves
+from florence.visualization.report_page import ReportTable, write_report_page
 
 CURVE_THRESHOLDS = (0.5, 0.75)
 
@@ -274,4 +274,4 @@ def _write_page(report: dict[str, Any], out_dir: str | os.PathLike) -> None:
     pictures = {'Precision and recall': ['pr_curves.png']}
     for name, entries in report['images'].items():
         pictures[f'{name} images'.capitalize()] = [entry['picture'] for entry in entries]
-    write_detection_page(Path(out_dir, 'index.html'), 'Detection report', tables, pictures)
+    write_report_page(Path(out_dir, 'index.html'), 'Detection report', tables, pictures)

@@ -1,5 +1,7 @@
 """Pictures of runs and results; matplotlib is imported when something is drawn."""
 
+from florence.visualization.attention import AttendedImage, draw_attention_sheet
+from florence.visualization.captions import CaptionedImage, draw_caption_sheet
 from florence.visualization.class_colors import class_colors
 from florence.visualization.classification_sheet import ClassifiedImage, draw_classification_sheet
 from florence.visualization.curves import draw_loss_curve
@@ -9,7 +11,9 @@ from florence.visualization.log_records import read_log_records
 from florence.visualization.retrieval_queries import search_images, search_texts
 
 __all__ = [
+    'AttendedImage',
     'BoxSet',
+    'CaptionedImage',
     'ClassifiedImage',
     'DetectionPanel',
     'FoundImage',
@@ -17,7 +21,9 @@ __all__ = [
     'ImageQuery',
     'TextQuery',
     'class_colors',
+    'draw_attention_sheet',
     'draw_boxes',
+    'draw_caption_sheet',
     'draw_classification_sheet',
     'draw_detection_sheet',
     'draw_loss_curve',

@@ -1,4 +1,4 @@
-"""A sheet of classified images: each with its most probable classes as bars."""
+"""A sheet of classified images: each with its most probable classes, or answers to a question about it, as bars."""
 
 import os
 from collections.abc import Sequence
@@ -8,12 +8,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from florence.atomic_files import atomic_path
-from florence.visualization.canvas import FAINT, INK, RIGHT, WRONG, font, line_height, tile, wrap
+from florence.visualization.canvas import FAINT, INK, RIGHT, WRONG, draw_lines, font, line_height, tile, wrap
 
 MARGIN = 20
 GAP = 14
 TILE = 128
 BARS_WIDTH = 190
+CELL_WIDTH = TILE + GAP + BARS_WIDTH
 BAR_HEIGHT = 8
 BAR_GROUND = (232, 232, 232)
 
@@ -27,12 +28,14 @@ class ClassifiedImage:
         classes: Names of the most probable classes, best first.
         probabilities: Probability of each of them, in [0, 1].
         truth: Name of the true class; None = not known.
+        text: What stands above image and bars, such as the question that the classes answer; None = nothing.
     """
 
     image: np.ndarray
     classes: Sequence[str]
     probabilities: Sequence[float]
     truth: str | None = None
+    text: str | None = None
 
 
 def draw_classification_sheet(predictions: Sequence[ClassifiedImage], path: str | os.PathLike, *, columns: int = 3) -> None:
@@ -73,10 +76,12 @@ def _cell(prediction: ClassifiedImage) -> Image.Image:
     truth = wrap(f'true: {prediction.truth}', face, BARS_WIDTH) if missed else []
     line = line_height(face)
     text_height = sum(len(lines) * line + BAR_HEIGHT + 8 for lines in names) + len(truth) * line
-    cell = Image.new('RGB', (TILE + GAP + BARS_WIDTH, max(TILE, text_height)), 'white')
+    above = wrap(prediction.text, font(13, bold=True), CELL_WIDTH) if prediction.text else []
+    left, top = TILE + GAP, len(above) * line
+    cell = Image.new('RGB', (CELL_WIDTH, top + max(TILE, text_height)), 'white')
     draw = ImageDraw.Draw(cell)
-    cell.paste(tile(prediction.image, TILE, _color(0, prediction.classes[0], prediction.truth)), (0, 0))
-    left, top = TILE + GAP, 0
+    draw_lines(draw, (0, 0), above, font(13, bold=True))
+    cell.paste(tile(prediction.image, TILE, _color(0, prediction.classes[0], prediction.truth)), (0, top))
     for rank, (name, lines) in enumerate(zip(prediction.classes, names, strict=True)):
         probability = prediction.probabilities[rank]
         color = _color(rank, name, prediction.truth)

@@ -118,6 +118,19 @@ def test_classification_bars(tmp_path, truth, right_bar, wrong_bar):
     assert widest[WRONG] == round(wrong_bar * BARS_WIDTH)
 
 
+def test_a_question_stands_above_image_and_bars(tmp_path):
+    sizes, bars = [], []
+    for text in (None, 'what is it?', 'what is it? ' * 20):
+        draw_classification_sheet([ClassifiedImage(BLUE, ('cat', 'dog'), (0.75, 0.25), 'cat', text)], tmp_path / 'sheet.png')
+        pixels = np.array(Image.open(tmp_path / 'sheet.png'))
+        sizes.append(pixels.shape)
+        bars.append(int((pixels == RIGHT).all(-1)[:, MARGIN + 130 :].sum(1).max()))
+        image_top = np.argwhere((pixels == (10, 20, 250)).all(-1))[0, 0]
+        assert image_top == MARGIN + BORDER + pixels.shape[0] - sizes[0][0]  # all of the new height lies above
+    assert sizes[0][1] == sizes[1][1] == sizes[2][1] and sizes[0][0] < sizes[1][0] < sizes[2][0]
+    assert bars == [round(0.75 * BARS_WIDTH)] * 3
+
+
 def test_sheet_has_as_many_cells_as_predictions(tmp_path):
     prediction = ClassifiedImage(BLUE, ('cat',), (1.0,), 'cat')
     draw_classification_sheet([prediction] * 5, tmp_path / 'sheet.png', columns=2)

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from florence.visualization.detection_report import ReportTable, write_detection_page
 from florence.visualization.pr_curves import draw_pr_curves
+from florence.visualization.report_page import ReportTable, write_report_page
 
 RECALLS = np.linspace(0, 1, 11)
 
@@ -59,7 +59,7 @@ def test_faults_are_named(tmp_path):
 
 def test_the_page_escapes_names(tmp_path):
     table = ReportTable('Classes', ['class', 'AP'], [['<b>cat</b>', 0.25], ['dog', 3]])
-    write_detection_page(tmp_path / 'index.html', 'A & B', [table], {'Worst': ['pictures/1.png']})
+    write_report_page(tmp_path / 'index.html', 'A & B', [table], {'Worst': ['pictures/1.png']})
     page = (tmp_path / 'index.html').read_text()
     assert '&lt;b&gt;cat&lt;/b&gt;' in page and '<td>0.250</td>' in page and '<td>3</td>' in page
     assert '<h1>A &amp; B</h1>' in page and 'src="pictures/1.png"' in page

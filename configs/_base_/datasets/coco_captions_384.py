@@ -47,7 +47,8 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=_set('val', 'val', pipeline=test_pipeline, test_mode=True),
 )
-val_evaluator = dict(type='CaptionScores')
+# A list: mmengine takes a single dict with the key `metrics` for an evaluator.
+val_evaluator = [dict(type='CaptionScores', metrics=['bleu', 'rouge_l', 'cider'])]
 val_cfg = dict(type='ValLoop')
 test_dataloader = dict(
     batch_size=32,
@@ -56,5 +57,5 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=_set('val', 'test', pipeline=test_pipeline, test_mode=True),
 )
-test_evaluator = val_evaluator
+test_evaluator = dict(type='CaptionScores')
 test_cfg = dict(type='TestLoop')

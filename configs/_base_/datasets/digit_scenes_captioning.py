@@ -16,7 +16,8 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='DigitSceneCaptions', num_scenes=1000, split='test', recipe=recipe, pipeline=pipeline),
 )
-val_evaluator = dict(type='CaptionScores')
+# A list: mmengine takes a single dict with the key `metrics` for an evaluator.
+val_evaluator = [dict(type='CaptionScores', metrics=['bleu', 'rouge_l', 'cider'])]
 val_cfg = dict(type='ValLoop')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

@@ -1,5 +1,6 @@
-# METER for 64 px images on a CPU: cells of the last two maps of CoSwin-nano (16 + 4 tokens), a small bidirectional text tower whose
-# tokenizer learns its vocabulary from the training texts, three layers of co-attention. A recipe adds the head.
+# METER for 32 px images on a CPU, the size at which the UniCL recipe's image tower knows digits: cells of the last two maps of
+# CoSwin-nano (4 + 1 tokens), a small bidirectional text tower whose tokenizer learns its vocabulary from the training texts, two
+# layers of co-attention. A recipe adds the head.
 model = dict(
     type='METERModel',
     encoder=dict(
@@ -8,7 +9,7 @@ model = dict(
             type='TextTransformer',
             vocab_size=512,
             embed_dims=192,
-            num_layers=3,
+            num_layers=1,
             num_heads=6,
             mlp_dims=768,
             causal=False,
@@ -16,8 +17,17 @@ model = dict(
             token_init_std=0.3,
         ),
         tokenizer=dict(type='TrainedBPE', vocab_size=512, context_length=76),
-        fusion=dict(type='METERFusion', embed_dims=192, num_layers=3, num_heads=6, drop_rate=0.0, attn_drop_rate=0.0),
+        fusion=dict(
+            type='METERFusion',
+            embed_dims=128,
+            num_layers=2,
+            num_heads=4,
+            drop_rate=0.0,
+            attn_drop_rate=0.0,
+            init_std=0.08,
+        ),
         grid_positions=True,
+        init_std=0.08,
     ),
 )
 custom_hooks = [dict(type='TrainTokenizerHook')]

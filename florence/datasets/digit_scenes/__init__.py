@@ -4,10 +4,14 @@ One scene knows everything about itself; each data set here is a thin view of th
 of that task's real data sets.
 """
 
+from florence.datasets.digit_scenes.captioning import DigitSceneCaptions
 from florence.datasets.digit_scenes.classification import DigitSceneClassification
 from florence.datasets.digit_scenes.detection import DigitSceneDetection
 from florence.datasets.digit_scenes.pairs import DigitScenePairs
 from florence.datasets.digit_scenes.retrieval import DigitSceneRetrieval
 from florence.datasets.digit_scenes.vqa import DigitSceneVQA
 
-__all__ = ['DigitSceneClassification', 'DigitSceneDetection', 'DigitScenePairs', 'DigitSceneRetrieval', 'DigitSceneVQA']
+__all__ = [
+    'DigitSceneCaptions', 'DigitSceneClassification', 'DigitSceneDetection', 'DigitScenePairs',
+    'DigitSceneRetrieval', 'DigitSceneVQA',
+]  # fmt: skip

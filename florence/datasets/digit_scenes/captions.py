@@ -4,6 +4,8 @@
 'medium': "a red seven above a blue two"; 'detailed': "a large red seven above a small blue two on a grey ground".
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from florence.datasets.digit_scenes.scene import DIGIT_NAMES, DigitObject, DigitScene
@@ -40,12 +42,16 @@ def caption(scene: DigitScene, granularity: str, rng: np.random.Generator) -> st
         item = scene.objects[rng.integers(len(scene.objects))]
         name = DIGIT_NAMES[item.digit]
         return name if rng.random() < 0.5 else f'{item.color} {name}'
-    detailed = granularity == 'detailed'
     order = rng.permutation(len(scene.objects))
-    items = [scene.objects[position] for position in order]
+    return caption_of([scene.objects[position] for position in order], scene.ground if granularity == 'detailed' else None)
+
+
+def caption_of(items: Sequence[DigitObject], ground: str | None) -> str:
+    """The caption that names the objects of a scene in this order: 'detailed' with the ground's name, 'medium' without."""
+    detailed = ground is not None
     if len(items) == 2:
         text = f'{_noun(items[0], detailed)} {relation(items[0], items[1])} {_noun(items[1], detailed)}'
     else:
         nouns = [_noun(item, detailed) for item in items]
         text = ', '.join(nouns[:-1]) + (' and ' if len(nouns) > 1 else '') + nouns[-1]
-    return f'{text} on {_article(scene.ground)} ground' if detailed else text
+    return text if ground is None else f'{text} on {_article(ground)} ground'

@@ -71,6 +71,7 @@ class SceneRecipe:
         max_overlap: Largest distance violation of two objects, as a share of the sum of their half sides: 0 keeps the boxes
             apart, 1 lets them coincide.
         max_angle: Largest rotation, degrees.
+        object_scale: Factor of the size of every digit.
 
     Raises:
         ValueError: If `pairs` or a digit is unknown, no digit is left, or the probabilities do not sum to 1.
@@ -82,6 +83,7 @@ class SceneRecipe:
     digits: tuple[int, ...] = tuple(range(10))
     max_overlap: float = 0.15
     max_angle: float = 12.0
+    object_scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.pairs not in ('seen', 'unseen', 'all'):
@@ -131,7 +133,7 @@ class SceneSampler:
         digit, color = self._pairs[rng.integers(len(self._pairs))]
         size = SIZE_NAMES[rng.integers(2)]
         low, high = (SIZE_RANGES if count == 1 else SIZE_RANGES_CROWDED)[size]
-        side = rng.uniform(low, high) * self.recipe.image_size
+        side = rng.uniform(low, high) * self.recipe.image_size * self.recipe.object_scale
         return DigitObject(
             digit=digit,
             scan=int(rng.integers(self._num_scans[digit])),

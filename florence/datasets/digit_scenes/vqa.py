@@ -15,12 +15,13 @@ _NUM_QUESTIONS_TO_SHOW = 5_000
 
 @DATASETS.register_module()
 class DigitSceneVQA(DigitSceneDataset):
-    """One question per scene.
+    """Questions of random types, one scene after another.
 
     Args:
-        num_scenes: Length of the data set; scenes are rendered on the fly, so it costs nothing.
+        num_scenes: Number of scenes; they are rendered on the fly, so it costs nothing.
         split, seed, recipe, pipeline: See `DigitSceneDataset`.
-        question_types: Some of `QUESTION_TYPES`.
+        question_types: Some of `QUESTION_TYPES`; one that is named twice is asked twice as often.
+        questions_per_scene: Questions about each scene, entries that follow each other.
 
     Raises:
         ValueError: If a question type is unknown, or the recipe has more objects than there are numbers among the answers.
@@ -35,6 +36,7 @@ class DigitSceneVQA(DigitSceneDataset):
         recipe: dict | None = None,
         pipeline: Sequence[dict] = (),
         question_types: Sequence[str] = QUESTION_TYPES,
+        questions_per_scene: int = 1,
     ) -> None:
         super().__init__(num_scenes, split=split, seed=seed, recipe=recipe, pipeline=pipeline)
         unknown = set(question_types) - set(QUESTION_TYPES)
@@ -43,15 +45,24 @@ class DigitSceneVQA(DigitSceneDataset):
         if len(self.sampler.recipe.num_objects_probs) > MAX_OBJECTS:
             raise ValueError(f'DigitSceneVQA asks about at most {MAX_OBJECTS} objects: shorten num_objects_probs.')
         self.question_types = tuple(question_types)
+        self.questions_per_scene = questions_per_scene
+
+    def __len__(self) -> int:
+        return self.num_scenes * self.questions_per_scene
+
+    def scene_index(self, index: int) -> int:
+        """Number of the scene behind entry `index`."""
+        return index // self.questions_per_scene
 
     def annotate(self, scene: DigitScene, rng: np.random.Generator, index: int) -> dict:
         """`text`: the question; `answers`, `answer_scores`; `question_id`, `question_type`, `answer_type`."""
-        text, answer, kind = question(scene, rng, self.question_types)
+        for _ in range(index % self.questions_per_scene + 1):
+            text, answer, kind = question(scene, rng, self.question_types)
         return {
             'text': text,
             'answers': (answer,) * NUM_ANNOTATORS,
             'answer_scores': {answer: 1.0},
-            'question_id': self.scene_index(index),
+            'question_id': index,
             'question_type': kind,
             'answer_type': answer_type(answer),
             'image_id': self.scene_index(index),
@@ -59,6 +70,6 @@ class DigitSceneVQA(DigitSceneDataset):
 
     def captions(self) -> Iterator[str]:
         """Questions of the first scenes, without rendering them: enough to train a tokenizer."""
-        for index in range(min(len(self), _NUM_QUESTIONS_TO_SHOW)):
-            rng = self.sampler.rng(index)
+        for number in range(min(self.num_scenes, _NUM_QUESTIONS_TO_SHOW)):
+            rng = self.sampler.rng(number)
             yield question(self.sampler.sample(rng), rng, self.question_types)[0]

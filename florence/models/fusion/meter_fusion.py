@@ -5,6 +5,8 @@ to the other stream as it was before that layer. Merged attention: one stack of 
 compares it, the official release lacks it.
 """
 
+from functools import partial
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -28,6 +30,8 @@ class METERFusion(BaseModule):
         mode: 'co_attention' or 'merged_attention'.
         drop_rate, attn_drop_rate: Dropout of the parts and of the attention weights.
         norm_eps: Epsilon of the LayerNorms.
+        init_std: Standard deviation of the initial weights; METER's 0.02 suits a width of 768, a narrow fusion learns faster from
+            larger ones.
         with_cp: Compute each layer again in the backward pass instead of storing its activations.
         init_cfg: Initialisation of mmengine.
 
@@ -46,6 +50,7 @@ class METERFusion(BaseModule):
         drop_rate: float = 0.1,
         attn_drop_rate: float = 0.1,
         norm_eps: float = 1e-12,
+        init_std: float = 0.02,
         with_cp: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -68,7 +73,7 @@ class METERFusion(BaseModule):
             self.text_layers, self.image_layers = stack(), stack()
         else:
             self.merged_layers = stack()
-        self.apply(init_bert_weights)
+        self.apply(partial(init_bert_weights, std=init_std))
 
     def forward(
         self, text: Tensor, image: Tensor, text_mask: Tensor | None = None, image_mask: Tensor | None = None

@@ -1,7 +1,7 @@
 """Visual question answering as classification over frequent answers (Florence, arXiv 2111.11432, section 3.7).
 
 Source: METER (arXiv 2111.02387, section 4.1): soft targets from the annotators' agreement, binary cross entropy summed over the
-answers. In evaluation an image that several questions of a batch are about is encoded once.
+answers. An image that successive questions of a batch are about (VQAv2 has five of an image) is encoded once.
 """
 
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ class VQAHead(BaseModule):
     @torch.no_grad()
     def predict(self, encoder: METEREncoder, inputs: Tensor, data_samples: list[ImageTextSample]) -> list[ImageTextSample]:
         """The samples with `pred_answer`, `pred_answers` and `pred_answer_scores`."""
-        probabilities = self._logits(encoder, inputs, data_samples, share_images=True).float().sigmoid()
+        probabilities = self._logits(encoder, inputs, data_samples).float().sigmoid()
         scores, indices = probabilities.topk(self.num_top_answers)
         answers = self.answers.vocabulary.answers
         for sample, best, row in zip(data_samples, indices.tolist(), scores.tolist(), strict=True):
@@ -79,16 +79,19 @@ class VQAHead(BaseModule):
             sample.pred_answer = sample.pred_answers[0]
         return data_samples
 
-    def _logits(
-        self, encoder: METEREncoder, inputs: Tensor, data_samples: list[ImageTextSample], share_images: bool = False
-    ) -> Tensor:
-        text, mask = encoder.encode_text([sample.text for sample in data_samples])
-        if share_images:
-            first_of_file: dict[object, int] = {}
-            paths = [sample.get('img_path') or index for index, sample in enumerate(data_samples)]
-            owners = [first_of_file.setdefault(path, index) for index, path in enumerate(paths)]
-            distinct = list(first_of_file.values())
-            image = encoder.encode_image(inputs[distinct])[[distinct.index(owner) for owner in owners]]
-        else:
-            image = encoder.encode_image(inputs)
+    def logits(self, encoder: METEREncoder, image: Tensor, questions: list[str]) -> Tensor:
+        """Logits of all answers, `(B, A)`.
+
+        Args:
+            encoder: The encoders and fusion.
+            image: Image tokens of each question, `(B, L_i, D)`, as `encode_image` gives them.
+            questions: B non-empty strings.
+        """
+        text, mask = encoder.encode_text(questions)
         return self.classifier(encoder.pool(*encoder.fuse(text, image, mask)))
+
+    def _logits(self, encoder: METEREncoder, inputs: Tensor, data_samples: list[ImageTextSample]) -> Tensor:
+        is_new = (inputs[1:] != inputs[:-1]).flatten(1).any(1)  # pixels tell, not names: augmentation makes images differ
+        is_new = torch.cat([is_new.new_ones(1), is_new])
+        image = encoder.encode_image(inputs[is_new])[is_new.cumsum(0) - 1]
+        return self.logits(encoder, image, [sample.text for sample in data_samples])

@@ -1,4 +1,4 @@
-"""The page of a detection report: figures, errors, curves and pictures in one HTML file beside its pictures."""
+"""The page of a report: tables and pictures in one HTML file beside the pictures."""
 
 import html
 import os
@@ -28,7 +28,7 @@ class ReportTable:
     rows: Sequence[Sequence[object]]
 
 
-def write_detection_page(
+def write_report_page(
     path: str | os.PathLike, title: str, tables: Sequence[ReportTable], pictures: Mapping[str, Sequence[str]]
 ) -> None:
     """Write the page; it needs no network and no script.
