@@ -9,15 +9,15 @@ _base_ = [
     '../_base_/schedules/adamw_cosine.py',
 ]
 unicl_checkpoint = 'work_dirs/quickstart/iter_1800.pth'
-max_iters = 2000
+max_iters = 3000
 warmup_iters = 100
 model = dict(
     encoder=dict(image_tower=dict(init_cfg=dict(type='Pretrained', checkpoint=unicl_checkpoint, prefix='image_tower'))),
     head=dict(type='VQAHead', answers={{_base_.answers}}),
 )
-train_cfg = dict(max_iters=max_iters, val_interval=500)
+train_cfg = dict(max_iters=max_iters, val_interval=250)
 optim_wrapper = dict(
-    optimizer=dict(lr=6e-4, betas=(0.9, 0.98), weight_decay=0.05, fused=True),
+    optimizer=dict(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True),
     paramwise_cfg=dict(custom_keys=dict(image_tower=dict(lr_mult=0.5))),
 )
 param_scheduler = [

@@ -7,6 +7,7 @@ compilation, no oneDNN) this is `torch.nn.Linear`.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -19,14 +20,25 @@ class Linear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """`(..., in_features)` to `(..., out_features)`."""
-        if not _onednn_serves(input, self.weight):
-            return super().forward(input)
-        if torch.is_grad_enabled():
-            # Whatever the number of rows: ranks that differ in it must not differ in the order in which gradients get ready.
-            return _OneDNNLinear.apply(input, self.weight, self.bias)
-        if input.numel() < MIN_ROWS * input.shape[-1]:
-            return super().forward(input)
-        return _multiply(input, self.weight, self.bias)
+        return linear(input, self.weight, self.bias)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`torch.nn.functional.linear`, faster as `Linear` is; for weights that two modules share.
+
+    Args:
+        input: `(..., in_features)`.
+        weight: `(out_features, in_features)`.
+        bias: `(out_features,)`.
+    """
+    if not _onednn_serves(input, weight):
+        return F.linear(input, weight, bias)
+    if torch.is_grad_enabled():
+        # Whatever the number of rows: ranks that differ in it must not differ in the order in which gradients get ready.
+        return _OneDNNLinear.apply(input, weight, bias)
+    if input.numel() < MIN_ROWS * input.shape[-1]:
+        return F.linear(input, weight, bias)
+    return _multiply(input, weight, bias)
 
 
 def _onednn_serves(x: Tensor, weight: Tensor) -> bool:

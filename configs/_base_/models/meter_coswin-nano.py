@@ -1,6 +1,5 @@
-# METER for 32 px images on a CPU, the size at which the UniCL recipe's image tower knows digits: cells of the last two maps of
-# CoSwin-nano (4 + 1 tokens), a small bidirectional text tower whose tokenizer learns its vocabulary from the training texts, two
-# layers of co-attention. A recipe adds the head.
+# METER for 64 px images on a CPU: cells of the last two maps of CoSwin-nano (16 + 4 tokens), a small bidirectional text tower whose
+# tokenizer learns its vocabulary from the training texts, two layers of co-attention. A recipe adds the head.
 model = dict(
     type='METERModel',
     encoder=dict(
@@ -8,10 +7,10 @@ model = dict(
         text_tower=dict(
             type='TextTransformer',
             vocab_size=512,
-            embed_dims=192,
+            embed_dims=128,
             num_layers=1,
-            num_heads=6,
-            mlp_dims=768,
+            num_heads=4,
+            mlp_dims=512,
             causal=False,
             pool='first',
             token_init_std=0.3,

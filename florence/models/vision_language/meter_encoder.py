@@ -8,6 +8,9 @@ Differs from the official code: several feature maps may give tokens (small imag
 cells; both are off by default.
 """
 
+from collections.abc import Sequence
+from functools import partial
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -32,11 +35,15 @@ class METEREncoder(BaseModule):
         fusion: Fusion module: `(text, image, text_mask, image_mask)` -> `(text, image)`; needs `embed_dims`.
         num_images: Images of one sample: 2 where a sentence is about a pair; each has a token type of its own.
         grid_positions: Whether fixed sine positions are added to the cells of the feature maps.
+        init_std: Standard deviation of the initial weights of projections, token types and poolers.
         init_cfg: Initialisation of mmengine; `dict(type='Pretrained', checkpoint=..., prefix='encoder')` takes the encoder of a
             model of another task.
 
     Attributes:
         embed_dims: Width D of the tokens.
+
+    Raises:
+        ValueError: If the tokenizer has more tokens than the text tower.
     """
 
     def __init__(
@@ -48,12 +55,14 @@ class METEREncoder(BaseModule):
         *,
         num_images: int = 1,
         grid_positions: bool = False,
+        init_std: float = 0.02,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.image_tower = _built(image_tower)
         self.text_tower = _built(text_tower)
         self.tokenizer = TokenizerModule(TOKENIZERS.build(tokenizer))
+        _check_vocabulary(self.tokenizer, self.text_tower)
         self.fusion = _built(fusion)
         self.embed_dims: int = self.fusion.embed_dims
         self.grid_positions = grid_positions
@@ -63,7 +72,7 @@ class METEREncoder(BaseModule):
         self.text_pooler = Linear(self.embed_dims, self.embed_dims)
         self.image_pooler = Linear(self.embed_dims, self.embed_dims)
         for module in (self.text_proj, self.image_proj, self.token_types, self.text_pooler, self.image_pooler):
-            module.apply(init_bert_weights)
+            module.apply(partial(init_bert_weights, std=init_std))
 
     def encode_image(self, inputs: Tensor, position: int = 0) -> Tensor:
         """Tokens of images before the fusion, `(B, L_i, D)`.
@@ -72,7 +81,15 @@ class METEREncoder(BaseModule):
             inputs: Normalised images, `(B, 3, H, W)`.
             position: Which of a sample's images these are, from 0.
         """
-        maps = self.image_tower(inputs)
+        return self.encode_maps(self.image_tower(inputs), position)
+
+    def encode_maps(self, maps: Sequence[Tensor], position: int = 0) -> Tensor:
+        """As `encode_image`, from feature maps: their cells one after another, map by map, row by row.
+
+        Args:
+            maps: As the image tower returns them, `(B, C_i, H_i, W_i)` each.
+            position: As for `encode_image`.
+        """
         tokens = [self._cells(proj, feature_map) for proj, feature_map in zip(self.image_proj, maps, strict=True)]
         return torch.cat(tokens, 1) + self.token_types.weight[IMAGE_TYPE + position]
 
@@ -149,3 +166,12 @@ class METEREncoder(BaseModule):
 
 def _built(module: dict | nn.Module) -> nn.Module:
     return MODELS.build(module) if isinstance(module, dict) else module
+
+
+def _check_vocabulary(tokenizer: TokenizerModule, text_tower: nn.Module) -> None:
+    num_tokens, num_rows = tokenizer.tokenizer.vocab_size, text_tower.vocab_size
+    if num_tokens > num_rows:
+        raise ValueError(
+            f'METEREncoder: the tokenizer has {num_tokens} tokens, the text tower has {num_rows}: set vocab_size of the tower to '
+            'that of the tokenizer.'
+        )

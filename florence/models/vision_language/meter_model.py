@@ -1,7 +1,9 @@
 """METER: encoders, fusion, and one task on top (Florence, arXiv 2111.11432, section 2.5; METER, arXiv 2111.02387).
 
 The task is a module of its own, the head: it says what is encoded, paired and fused, and what the loss is. A fine-tuning takes
-`encoder.*` from a pretraining checkpoint (`load_from`) and starts its head anew.
+`encoder.*` from a pretraining checkpoint (`load_from`) and starts its head anew. A head that is made of the encoder's parts, as
+the caption decoder is, has two more methods: `attach(encoder)` builds it, `weights_from_encoder(state_dict)` gives its first
+weights, here and wherever an encoder is loaded without a head of this task.
 """
 
 from typing import Any
@@ -43,6 +45,8 @@ class METERModel(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.encoder = METEREncoder(**encoder) if isinstance(encoder, dict) else encoder
         self.head = MODELS.build({'embed_dims': self.encoder.embed_dims, **head}) if isinstance(head, dict) else head
+        if hasattr(self.head, 'attach'):
+            self.head.attach(self.encoder)
 
     @property
     def tokenizer(self) -> TokenizerModule:
@@ -52,6 +56,24 @@ class METERModel(BaseModel):
     def no_weight_decay(self) -> set[str]:
         """Names of parameters that are never decayed, besides norms and biases."""
         return {f'encoder.{name}' for name in self.encoder.no_weight_decay()}
+
+    def init_weights(self) -> None:
+        """As mmengine's; the encoder comes first, so that a head made of its parts starts from its weights."""
+        if not self.encoder.is_init:
+            self.encoder.init_weights()
+        if hasattr(self.head, 'weights_from_encoder'):
+            self.head.load_state_dict(self.head.state_dict() | self.head.weights_from_encoder(self.encoder.state_dict()))
+        super().init_weights()
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+        """A checkpoint with an encoder but without the weights of this head gives the head its first weights."""
+        start = prefix + 'encoder.'
+        if hasattr(self.head, 'weights_from_encoder') and start + 'text_proj.weight' in state_dict:
+            encoder = {name.removeprefix(start): weight for name, weight in state_dict.items() if name.startswith(start)}
+            weights = {f'{prefix}head.{name}': weight for name, weight in self.head.weights_from_encoder(encoder).items()}
+            if not weights.keys() & state_dict.keys():
+                state_dict.update(weights)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def forward(self, inputs: Tensor, data_samples: list[ImageTextSample] | None = None, mode: str = 'tensor') -> Any:
         """Dispatch to the head's `loss` or `predict`, or encode the images.
