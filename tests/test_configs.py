@@ -49,11 +49,25 @@ def test_model_builds(path, tmp_path):
     if 'name_embeddings' in cfg.model:
         cfg.model.name_embeddings = str(tmp_path / 'names.pth')
         torch.save(dict(names=['cat', 'dog'], embeds=torch.eye(2, 1024)), cfg.model.name_embeddings)
+    if 'encoder' in cfg.model and cfg.model.encoder.tokenizer.type == 'HFTokenizer':
+        cfg.model.encoder.tokenizer.name_or_path = write_tokenizer(tmp_path / 'tokenizer')  # no network here
+    if isinstance(cfg.model.get('head', {}).get('answers'), str):
+        cfg.model.head.answers = ['yes', 'no']
     # mmdet's Swin reads numbers off tensors while it is built, which those without storage do not have.
     device = 'cpu' if 'SwinTransformer' in cfg.pretty_text else 'meta'
     with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device(device):
         model = MODELS.build(cfg.model)
     assert sum(parameter.numel() for parameter in model.parameters()) > 1e5
+
+
+def write_tokenizer(folder):
+    from tokenizers import Tokenizer, models, processors
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordLevel({'<s>': 0, '</s>': 1, '<unk>': 2}, unk_token='<unk>'))
+    tokenizer.post_processor = processors.BertProcessing(('</s>', 1), ('<s>', 0))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, cls_token='<s>', sep_token='</s>').save_pretrained(folder)
+    return str(folder)
 
 
 def test_an_unresolvable_type_is_found():

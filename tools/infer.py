@@ -5,6 +5,8 @@ Tasks:
     retrieve                   which images fit each text of --text best (texts separated by ';')
     zero-shot-detection        where objects of the comma-separated classes of --text are
     detection                  where objects of the classes of a trained detector are
+    vqa                        answers to the questions of --text about each image (separated by ';')
+    caption                    a description of each image
 Results go to standard output as JSON, and with --out to DIR/results.json beside pictures. `TASK --help` lists a task's options.
 """
 
@@ -15,7 +17,12 @@ from pathlib import Path
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
 
-from florence.apis import DetectionInferencer, TwoTowerInferencer, ZeroShotDetectionInferencer
+from mmengine.config import Config
+
+from florence.apis import (
+    CaptionInferencer, DetectionInferencer, FusedRetrievalInferencer, TwoTowerInferencer, VQAInferencer,
+    ZeroShotDetectionInferencer,
+)  # fmt: skip
 from florence.atomic_files import write_json
 from florence.user_errors import USER_ERRORS, in_words
 
@@ -56,7 +63,9 @@ def classify(args: argparse.Namespace) -> list[dict]:
 
 
 def retrieve(args: argparse.Namespace) -> list[dict]:
-    inferencer = TwoTowerInferencer(find_config(args.model), args.checkpoint, args.device)
+    config = Config.fromfile(find_config(args.model))
+    is_meter = str(config.get('model', {}).get('type')).endswith('METERModel')
+    inferencer = (FusedRetrievalInferencer if is_meter else TwoTowerInferencer)(config, args.checkpoint, args.device)
     return inferencer.retrieve(find_images(args.inputs), split(args.text, ';'), out_dir=args.out)
 
 
@@ -72,6 +81,19 @@ def zero_shot_detection(args: argparse.Namespace) -> list[dict]:
 def detection(args: argparse.Namespace) -> list[dict]:
     inferencer = DetectionInferencer(find_config(args.model), args.checkpoint, args.device)
     return inferencer(find_images(args.inputs), args.score_thr, args.out)
+
+
+def vqa(args: argparse.Namespace) -> list[dict]:
+    inferencer = VQAInferencer(find_config(args.model), args.checkpoint, args.device)
+    return inferencer(
+        find_images(args.inputs), split(args.text, ';'), out_dir=args.out, num_answers=args.answers, paired=args.paired,
+        attention=args.attention,
+    )  # fmt: skip
+
+
+def caption(args: argparse.Namespace) -> list[dict]:
+    inferencer = CaptionInferencer(find_config(args.model), args.checkpoint, args.device)
+    return inferencer(find_images(args.inputs), args.out)
 
 
 def parse_args() -> argparse.Namespace:
@@ -101,6 +123,12 @@ def parse_args() -> argparse.Namespace:
     task.add_argument('--score-thr', type=float, default=0.3, help='leave out detections of a lower score')
     task = add('detection', detection, "where objects of a trained detector's classes are")
     task.add_argument('--score-thr', type=float, default=0.3, help='leave out detections of a lower score')
+    task = add('vqa', vqa, 'answers to questions about each image')
+    task.add_argument('--text', required=True, help="questions separated by ';'")
+    task.add_argument('--paired', action='store_true', help='the first question is about the first image, and so on')
+    task.add_argument('--answers', type=int, default=5, help='answers of each result')
+    task.add_argument('--attention', action='store_true', help='also draw what the words look at, into --out')
+    add('caption', caption, 'a description of each image')
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 # The language-only baseline of visual question answering on digit scenes: the same questions, every image black.
 #   bash tools/dist_train.sh configs/meter/meter-vqa_coswin-nano_blank_digits.py 2
 # Hardware: two CPU cores, three minutes.
-_base_ = './meter-vqa_coswin-nano_12min_digits.py'
+_base_ = './meter-vqa_coswin-nano_digits.py'
 pipeline = [dict(type='BlankImage'), dict(type='PackImageText')]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 val_dataloader = dict(dataset=dict(pipeline=pipeline))

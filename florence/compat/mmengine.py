@@ -66,7 +66,8 @@ def _appended(history: Any, value: float, max_length: int) -> Any:
     """A history with one more entry, at most `max_length`: a view of a larger array, which is copied only when it is full."""
     import numpy as np
 
-    store, length = history.base, len(history)
+    # The base of an array out of a checkpoint may be the bytes that it was read from.
+    store, length = history.base if isinstance(history.base, np.ndarray) else None, len(history)
     first = 0 if store is None else (history.ctypes.data - store.ctypes.data) // history.itemsize
     if store is None or store.ndim != 1 or store.dtype != np.float64 or first + length == len(store):
         store, first = np.empty(max(64, length + length // 2 + 1)), 0

@@ -4,6 +4,7 @@ from florence.datasets import digit_scenes, samplers, transforms
 from florence.datasets.bad_samples import BadSample, BadSampleGuard, TooManyBadSamples
 from florence.datasets.coco_captions import CocoCaptions
 from florence.datasets.coco_detection import CocoDetection
+from florence.datasets.downloaded_pairs import DownloadedPairs
 from florence.datasets.easy_vqa import EasyVQA
 from florence.datasets.flickr30k import Flickr30k
 from florence.datasets.gqa import GQA
@@ -15,13 +16,15 @@ from florence.datasets.record_pairs import RecordPairs
 from florence.datasets.snli_ve import SNLIVE
 from florence.datasets.stream_mixture import StreamMixture
 from florence.datasets.visual_genome import VisualGenome
+from florence.datasets.visual_genome_captions import VisualGenomeCaptions
 from florence.datasets.visual_genome_qa import VisualGenomeQA
 from florence.datasets.vqa_records import VQARecords
 from florence.datasets.vqa_v2 import VQAv2
 from florence.datasets.webdataset_pairs import WebDatasetPairs
 
 __all__ = [
-    'BadSample', 'BadSampleGuard', 'CocoCaptions', 'CocoDetection', 'EasyVQA', 'Flickr30k', 'GQA', 'ImageFolder', 'NLVR',
-    'NLVR2', 'PairDataset', 'RecordPairs', 'SNLIVE', 'StreamMixture', 'TooManyBadSamples', 'VQARecords', 'VQAv2',
-    'VisualGenome', 'VisualGenomeQA', 'WebDatasetPairs', 'digit_scenes', 'samplers', 'transforms',
+    'BadSample', 'BadSampleGuard', 'CocoCaptions', 'CocoDetection', 'DownloadedPairs', 'EasyVQA', 'Flickr30k', 'GQA',
+    'ImageFolder', 'NLVR', 'NLVR2', 'PairDataset', 'RecordPairs', 'SNLIVE', 'StreamMixture', 'TooManyBadSamples',
+    'VQARecords', 'VQAv2', 'VisualGenome', 'VisualGenomeCaptions', 'VisualGenomeQA', 'WebDatasetPairs', 'digit_scenes',
+    'samplers', 'transforms',
 ]  # fmt: skip

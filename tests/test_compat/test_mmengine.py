@@ -10,6 +10,7 @@ from unittest import mock
 
 import mmengine.dist.utils
 import mmengine.runner.loops
+import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
@@ -102,3 +103,12 @@ def test_a_history_holds_the_last_entries_and_is_copied_rarely():
     assert list(fresh.data[0]) == [1, 2, 3]
     with pytest.raises(TypeError, match='int or float'):
         fresh.update('3')
+
+
+def test_history_out_of_a_checkpoint_goes_on():
+    """Its arrays may lie on the bytes of the file, which are no array and cannot be written."""
+    buffer = HistoryBuffer([1, 2], [1, 1])
+    buffer._log_history = np.frombuffer(np.array([1.0, 2.0]).tobytes())
+    buffer._count_history = np.frombuffer(np.array([1.0, 1.0]).tobytes())
+    buffer.update(3)
+    assert buffer.data[0].tolist() == [1, 2, 3] and buffer.data[1].tolist() == [1, 1, 1]

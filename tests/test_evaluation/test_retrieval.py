@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from florence.evaluation.functional import fold_ranks, median_rank, recall_at_k, retrieval_ranks
+from florence.evaluation.functional import fold_ranks, median_rank, recall_at_k, retrieval_ranks, score_ranks
+from florence.evaluation.functional.rank_counting import EmbeddingScores
 
 E = torch.eye(4)
 
@@ -133,3 +134,45 @@ def test_chunk_size_does_not_matter_for_real_valued_embeddings():
         ranks = retrieval_ranks(images, texts, captions, chunk_size=chunk_size)
         assert torch.equal(ranks.image_to_text, reference.image_to_text)
         assert torch.equal(ranks.text_to_image, reference.text_to_image)
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_sets(), st.booleans(), st.integers(1, 8))
+def test_ranks_from_scores_are_those_from_embeddings(sets, same_text_is_positive, chunk_size):
+    images, texts, captions = sets
+    options = {'same_text_is_positive': same_text_is_positive, 'chunk_size': chunk_size}
+    ranks, expected = score_ranks(images @ texts.T, captions, **options), retrieval_ranks(*sets, **options)
+    assert torch.equal(ranks.image_to_text, expected.image_to_text) and torch.equal(ranks.text_to_image, expected.text_to_image)
+
+
+def test_scores_too_close_for_float32_are_computed_again(monkeypatch):
+    """Texts that differ by less than the rounding of a float32 product: their order is that of exact sums."""
+    texts = normalize(torch.randn(1, 512), dim=1).repeat(60, 1)
+    texts[torch.arange(60), torch.randint(512, (60,))] *= 1 + torch.randint(-8, 9, (60,)) * 2**-22
+    images = normalize(torch.randn(20, 512) + 3 * texts[:20], dim=1)
+    captions = [(f'{i}', f'{i}b', f'{i}c') for i in range(20)]
+    expected = brute_force(images, texts, captions, True)
+    again = []
+    pairs, block = EmbeddingScores.pairs, EmbeddingScores.exact_block
+    monkeypatch.setattr(EmbeddingScores, 'pairs', lambda *args: again.append('pairs') or pairs(*args))
+    monkeypatch.setattr(EmbeddingScores, 'exact_block', lambda *args: again.append('block') or block(*args))
+    ranks = retrieval_ranks(images, texts, captions)
+    assert (ranks.image_to_text.tolist(), ranks.text_to_image.tolist()) == expected
+    assert 'block' in again  # nearly all are close
+    far = normalize(torch.randn(60, 512), dim=1)
+    far[[0, 3]] = texts[:2]  # of image 0 and of image 1
+    again.clear()
+    ranks = retrieval_ranks(images, far, captions)
+    assert (ranks.image_to_text.tolist(), ranks.text_to_image.tolist()) == brute_force(images, far, captions, True)
+    assert again.count('pairs') > 1 and 'block' not in again  # the first is that of the positives
+
+
+def test_nan_in_scores_is_a_miss_in_both_directions():
+    scores = torch.tensor([[float('nan'), 0.5], [0.1, 0.9]])
+    ranks = score_ranks(scores, [('a',), ('b',)])
+    assert ranks.image_to_text.tolist() == [1, 0] and ranks.text_to_image.tolist() == [1, 0]
+
+
+def test_scores_must_fit_the_captions():
+    with pytest.raises(ValueError, match='2 lists with 3 captions, and 2 text'):
+        score_ranks(torch.zeros(2, 2), [('a',), ('b', 'c')])

@@ -2,8 +2,9 @@
 
     python tools/analysis_tools/caption_scores.py RESULTS.json captions_val2017.json --json scores.json
 
-RESULTS.json is a list of `image_id` and `caption`; the references are a COCO-format file with `images` and `annotations`. Scores are
-the official ones times 100. METEOR and SPICE run where Java, pycocoevalcap and its files are found and `--metrics` names them.
+RESULTS.json is a list of `image_id` and `caption`; the references are a COCO-format file with `images` and `annotations`. Scores
+are the official ones times 100; each domain of NoCaps is scored on its own, too. METEOR and SPICE run where Java, pycocoevalcap
+and its files are found and `--metrics` names them.
 """
 
 import argparse

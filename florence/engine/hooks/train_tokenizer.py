@@ -1,6 +1,6 @@
 """Trains the model's tokenizer on the training captions before the first iteration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch.distributed as dist
 from mmengine.dist import get_rank, is_distributed
@@ -37,9 +37,15 @@ class TrainTokenizerHook(Hook):
 
     Rank 0 reads the captions and shares the vocabulary, so that all ranks agree. The words of the expansion templates are learned
     too, each template once.
+
+    Args:
+        more_texts: Further texts to learn words from, those of tasks that will start from this model.
     """
 
     priority = 'VERY_HIGH'
+
+    def __init__(self, more_texts: Sequence[str] = ()) -> None:
+        self.more_texts = tuple(more_texts)
 
     def before_train(self, runner) -> None:
         """Train if needed; runs after weights were loaded."""
@@ -50,7 +56,7 @@ class TrainTokenizerHook(Hook):
         state = [None]
         if get_rank() == 0:
             texts = list(captions_of(runner.train_dataloader.dataset))
-            tokenizer.train([*texts, *(template.replace('{}', ' ') for template in EXPANSION_TEMPLATES)])
+            tokenizer.train([*texts, *self.more_texts, *(template.replace('{}', ' ') for template in EXPANSION_TEMPLATES)])
             state = [tokenizer.state()]
             runner.logger.info(
                 f'trained {type(tokenizer).__name__} with {len(tokenizer.vocabulary())} tokens on {len(texts)} captions'

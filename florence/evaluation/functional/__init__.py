@@ -8,17 +8,23 @@ from florence.evaluation.functional.retrieval import (
     median_rank,
     recall_at_k,
     retrieval_ranks,
+    score_ranks,
 )
+from florence.evaluation.functional.vqa_accuracy import JudgedQuestion, question_accuracy, vqa_figures
 
 __all__ = [
+    'JudgedQuestion',
     'RetrievalRanks',
     'average_precision',
     'fold_ranks',
     'mean_per_class_accuracy',
     'median_rank',
     'multi_label_ap',
+    'question_accuracy',
     'rank_of_target',
     'recall_at_k',
     'retrieval_ranks',
+    'score_ranks',
     'topk_accuracy',
+    'vqa_figures',
 ]

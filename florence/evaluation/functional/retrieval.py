@@ -2,56 +2,16 @@
 
 A query is a hit at K if any of its positives is among the first K candidates (the rule for COCO and
 Flickr30k). Its rank is the number of competitors, that is candidates that are not positives, which do not
-score below its best positive: a tie earns no credit.
-
-An image and a caption string belong together if the image has a caption with that string, so that a text
-shared by several images ("a red seven") counts as right for each of them; `same_text_is_positive=False`
-gives the classical protocol in which only the pair itself counts.
-
-Scores are accumulated in float64 and rounded to float32: equal embeddings then tie exactly, and the ranks do
-not depend on how the matrix product is split into chunks.
+score below its best positive: a tie earns no credit, nor does a score that is not a number.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class RetrievalRanks:
-    """Number of competitors not below the best positive; 0 = a positive comes first.
-
-    Attributes:
-        image_to_text: Rank of each image query, `(N,)` int64.
-        text_to_image: Rank of each caption query, `(M,)` int64.
-    """
-
-    image_to_text: Tensor
-    text_to_image: Tensor
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """For each of G owners a list of members: `members[starts[g]:starts[g + 1]]`."""
-
-    starts: Tensor
-    members: Tensor
-
-    @classmethod
-    def from_pairs(cls, owners: Tensor, members: Tensor, num_owners: int) -> '_Groups':
-        order = torch.argsort(owners, stable=True)
-        counts = torch.bincount(owners, minlength=num_owners)
-        return cls(torch.cat([counts.new_zeros(1), counts.cumsum(0)]), members[order])
-
-    def of(self, owners: Tensor) -> tuple[Tensor, Tensor]:
-        """All members of `owners`: the position in `owners` that each belongs to, and the member."""
-        counts = self.starts[owners + 1] - self.starts[owners]
-        position = torch.repeat_interleave(torch.arange(len(owners)), counts)
-        first_of_owner = counts.cumsum(0) - counts
-        within = torch.arange(len(position)) - first_of_owner[position]
-        return position, self.members[self.starts[owners][position] + within]
+from florence.evaluation.functional.positive_pairs import PositivePairs
+from florence.evaluation.functional.rank_counting import EmbeddingScores, MatrixScores, RetrievalRanks, count_ranks
 
 
 def retrieval_ranks(
@@ -60,7 +20,7 @@ def retrieval_ranks(
     captions: Sequence[Sequence[str]],
     *,
     same_text_is_positive: bool = True,
-    chunk_size: int = 512,
+    chunk_size: int = 128,
 ) -> RetrievalRanks:
     """Rank every image among the captions and every caption among the images.
 
@@ -69,59 +29,33 @@ def retrieval_ranks(
         text_embeds: `(M, D)`, L2-normalised; the captions of image 0, then of image 1, and so on.
         captions: The M captions, by image; at least one each.
         same_text_is_positive: Whether an equal caption string of another image counts as right.
-        chunk_size: Queries compared at once; at most `chunk_size` x max(N, M) scores exist at a time.
+        chunk_size: Images whose scores exist at once; some copies of `chunk_size` x M scores are the memory needed.
 
     Raises:
         ValueError: If the captions do not fit the embeddings, or an image has none.
     """
     _check(image_embeds, text_embeds, captions, chunk_size)
-    num_images, num_texts = len(image_embeds), len(text_embeds)
-    image_of_text = torch.tensor([i for i, own in enumerate(captions) for _ in own])
-    text = torch.arange(num_texts)
-    if same_text_is_positive:
-        ids: dict[str, int] = {}
-        strings = [string for own in captions for string in own]
-        string_of_text = torch.tensor([ids.setdefault(string, len(ids)) for string in strings])
-    else:
-        string_of_text = text
-    num_strings = int(string_of_text.max()) + 1
-    # Each pair once, also where an image repeats a caption.
-    image_string = torch.unique(torch.stack([image_of_text, string_of_text]), dim=1)
-    return RetrievalRanks(
-        image_to_text=_ranks(
-            image_embeds, text_embeds, chunk_size,
-            strings_of_query=_Groups.from_pairs(image_string[0], image_string[1], num_images),
-            candidates_of_string=_Groups.from_pairs(string_of_text, text, num_strings),
-        ),
-        text_to_image=_ranks(
-            text_embeds, image_embeds, chunk_size,
-            strings_of_query=_Groups.from_pairs(text, string_of_text, num_texts),
-            candidates_of_string=_Groups.from_pairs(image_string[1], image_string[0], num_strings),
-        ),
-    )  # fmt: skip
+    positives = PositivePairs(captions, same_text_is_positive=same_text_is_positive)
+    return count_ranks(EmbeddingScores(image_embeds.cpu(), text_embeds.cpu()), positives, chunk_size)
 
 
-def _ranks(
-    queries: Tensor,
-    candidates: Tensor,
-    chunk_size: int,
-    *,
-    strings_of_query: _Groups,
-    candidates_of_string: _Groups,
-) -> Tensor:
-    """Rank of each query; a candidate is a positive of a query if they share a string."""
-    ranks = []
-    candidates = candidates.double().T
-    for rows in torch.arange(len(queries)).split(chunk_size):
-        scores = (queries[rows].double() @ candidates).float()
-        row, string = strings_of_query.of(rows)
-        entry, candidate = candidates_of_string.of(string)
-        positive = torch.zeros_like(scores, dtype=torch.bool)
-        positive[row[entry], candidate] = True
-        best = scores.masked_fill(~positive, -torch.inf).amax(1, keepdim=True)
-        # "not below" rather than "at least": it also counts scores that are not a number.
-        ranks.append((~(scores < best) & ~positive).sum(1))
-    return torch.cat(ranks)
+def score_ranks(
+    scores: Tensor, captions: Sequence[Sequence[str]], *, same_text_is_positive: bool = True, chunk_size: int = 128
+) -> RetrievalRanks:
+    """As `retrieval_ranks`, from scores.
+
+    Args:
+        scores: `(N, M)`, of N images with M captions; compared as float32.
+        captions: The M captions, by image; at least one each.
+        same_text_is_positive: Whether an equal caption string of another image counts as right.
+        chunk_size: Images whose scores are compared at once.
+
+    Raises:
+        ValueError: If the captions do not fit the scores, or an image has none.
+    """
+    _check(scores, scores.t(), captions, chunk_size)
+    positives = PositivePairs(captions, same_text_is_positive=same_text_is_positive)
+    return count_ranks(MatrixScores(scores.cpu()), positives, chunk_size)
 
 
 def _check(image_embeds: Tensor, text_embeds: Tensor, captions: Sequence[Sequence[str]], chunk_size: int) -> None:
@@ -132,9 +66,6 @@ def _check(image_embeds: Tensor, text_embeds: Tensor, captions: Sequence[Sequenc
             f'{len(image_embeds)} images, {len(captions)} lists with {num_captions} captions, and '
             f'{len(text_embeds)} text embeddings.'
         )
-    without = [index for index, own in enumerate(captions) if not own]
-    if without:
-        raise ValueError(f'{len(without)} images have no caption, first index {without[0]}: leave them out.')
     if chunk_size < 1:
         raise ValueError(f'chunk_size must be at least 1, got {chunk_size}.')
 
@@ -161,7 +92,7 @@ def fold_ranks(
     *,
     fold_size: int = 1000,
     same_text_is_positive: bool = True,
-    chunk_size: int = 512,
+    chunk_size: int = 128,
 ) -> list[RetrievalRanks]:
     """Ranks within consecutive folds of images.
 

@@ -1,5 +1,6 @@
 """mmengine metrics; each stores one result per sample, so that those of all ranks can be put in order."""
 
+from florence.evaluation.metrics.caption_scores import CaptionScores
 from florence.evaluation.metrics.coco_detection import CocoDetectionMetric
 from florence.evaluation.metrics.fused_retrieval import FusedRetrieval
 from florence.evaluation.metrics.image_text_retrieval import ImageTextRetrieval
@@ -12,6 +13,7 @@ from florence.evaluation.metrics.vqa_accuracy import VQAAccuracy
 from florence.evaluation.metrics.zero_shot_accuracy import ZeroShotAccuracy
 
 __all__ = [
+    'CaptionScores',
     'CocoDetectionMetric',
     'FusedRetrieval',
     'ImageTextRetrieval',

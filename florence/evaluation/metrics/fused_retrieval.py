@@ -111,7 +111,7 @@ class FusedRetrieval(BaseMetric):
         pairs = ScoredPairs(
             torch.arange(first, last).repeat_interleave(counts),
             torch.cat([own['pair_texts'] for own in own_tensors]).long(),
-            torch.cat(own_scores),
+            torch.cat(list(own_scores)),
             torch.cat([own['pair_lists'] for own in own_tensors]),
         ).of_fold((first, last), (start, end))
         return reranked_ranks(pairs, PositivePairs(own_captions, **options), two_tower), two_tower

@@ -44,7 +44,7 @@ class ImageTextRetrieval(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
         self.ks = check_ks(ks)
         self.fold_size = fold_size
-        self.rank_options = {'same_text_is_positive': same_text_is_positive, 'chunk_size': chunk_size}
+        self.rank_options: dict[str, Any] = {'same_text_is_positive': same_text_is_positive, 'chunk_size': chunk_size}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the embeddings and captions of each sample.
@@ -73,7 +73,7 @@ class ImageTextRetrieval(BaseMetric):
             raise ValueError('ImageTextRetrieval saw no sample: the data set of this evaluation is empty.')
         ids, captions, images, texts = zip(*results, strict=True)
         check_images(self, ids, captions, self.ks, self.fold_size)
-        arguments = torch.stack(images), torch.cat(texts), captions
+        arguments: tuple[Any, ...] = torch.stack(images), torch.cat(texts), captions
         metrics = whole_figures(retrieval_ranks(*arguments, **self.rank_options), self.ks)
         if self.fold_size is not None:
             folds = fold_ranks(*arguments, fold_size=self.fold_size, **self.rank_options)

@@ -11,6 +11,7 @@ SOURCES = {
     'image_embeds': "the model's `predict` gives it",
     'answers': 'the data set gives it (a tuple of the annotators\' answers); for a set without annotations use format_only',
     'question_id': 'the data set gives it and PackImageText packs it',
+    'pred_caption': 'the model predicts it: use a model with a CaptionHead',
     'pred_answer': 'the model predicts it: use a model with a VQAHead',
     'pred_label': 'the model predicts it: use a model with a head that classifies',
     **dict.fromkeys(

@@ -17,6 +17,8 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
+from florence.models.language.word_starts import word_tables
+
 # The Rust threads of `tokenizers` warn and stop when a data worker is forked after their first use.
 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
 
@@ -39,6 +41,8 @@ class BaseTokenizer(ABC):
             raise ValueError(f'context_length must be at least 3 (start, one token, end), got {context_length}')
         self.context_length = context_length
         self.num_truncated = 0
+        self._word_tables: tuple[Tensor, Tensor] | None = None
+        self._ordinary_ids: Tensor | None = None
 
     @property
     @abstractmethod
@@ -59,6 +63,16 @@ class BaseTokenizer(ABC):
     @abstractmethod
     def eot_id(self) -> int:
         """Id of the end token."""
+
+    @property
+    def mask_id(self) -> int | None:
+        """Id of the token that stands for a hidden one; None where the vocabulary has none."""
+        return None
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Ids that are no part of a text."""
+        return frozenset({self.pad_id, self.sot_id, self.eot_id, self.mask_id} - {None})  # type: ignore[arg-type]
 
     @abstractmethod
     def decode(self, ids: Iterable[int] | Tensor) -> str:
@@ -98,6 +112,25 @@ class BaseTokenizer(ABC):
             input_ids[row, : len(ids)] = torch.tensor(ids)
             attention_mask[row, : len(ids)] = 1
         return dict(input_ids=input_ids, attention_mask=attention_mask)
+
+    def begins_word(self, input_ids: Tensor) -> Tensor:
+        """Which tokens begin a word, bool of the shape of `input_ids`; special tokens are words of their own.
+
+        Args:
+            input_ids: `(..., L)` int64, from the start of the texts, on the CPU.
+        """
+        if self._word_tables is None:
+            self._word_tables = word_tables(self.vocabulary(), self.vocab_size, self.special_ids)
+        begins, ends = self._word_tables
+        follows = ends[input_ids].roll(1, -1)
+        follows[..., 0] = True
+        return begins[input_ids] | follows
+
+    def ordinary_ids(self) -> Tensor:
+        """Ids of the vocabulary that are not special, rising, `(n,)` int64."""
+        if self._ordinary_ids is None:
+            self._ordinary_ids = torch.tensor(sorted(set(self.vocabulary().values()) - self.special_ids))
+        return self._ordinary_ids
 
     def state(self) -> dict:
         """What a checkpoint keeps of the tokenizer: enough to know it again."""

@@ -72,6 +72,10 @@ class CLIPTokenizer(BaseTokenizer):
     def eot_id(self) -> int:
         return self._vocabulary[END]
 
+    @property
+    def special_ids(self) -> frozenset[int]:
+        return frozenset({self.sot_id, self.eot_id})  # CLIP pads with an ordinary token
+
     def vocabulary(self) -> dict[str, int]:
         return dict(self._vocabulary)
 

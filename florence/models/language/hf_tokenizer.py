@@ -35,7 +35,7 @@ class HFTokenizer(BaseTokenizer):
                 f'no tokenizer {name_or_path!r} in a local folder or on the Hugging Face hub: '
                 'give the name of a hub repository, or a folder that holds tokenizer.json'
             ) from error
-        self._special_ids = set(self._tokenizer.all_special_ids)
+        self._special_ids = frozenset(self._tokenizer.all_special_ids)
         probe = self._tokenizer('a')['input_ids']
         self._ends_texts = probe[-1] in self._special_ids
         end = probe[-1] if self._ends_texts else self._tokenizer.eos_token_id
@@ -60,6 +60,14 @@ class HFTokenizer(BaseTokenizer):
     @property
     def eot_id(self) -> int:
         return self._eot_id
+
+    @property
+    def mask_id(self) -> int | None:
+        return self._tokenizer.mask_token_id
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        return self._special_ids
 
     def vocabulary(self) -> dict[str, int]:
         return self._tokenizer.get_vocab()

@@ -1,8 +1,7 @@
 """Byte-level BPE trained on the captions themselves: a small vocabulary for small worlds, with no download.
 
-Byte level means that no text is ever out of vocabulary. Special tokens take the first ids (`<pad>` 0, `<sot>`
-1, `<eot>` 2); text that spells one of them is encoded as ordinary text. Training is deterministic in the
-texts.
+Byte level means that no text is ever out of vocabulary. Special tokens take the first ids (`<pad>` 0, `<sot>` 1, `<eot>` 2, and
+on request `<mask>` 3); text that spells one of them is encoded as ordinary text. Training is deterministic in the texts.
 """
 
 import json
@@ -16,7 +15,8 @@ from florence.models.language.base_tokenizer import BaseTokenizer, as_ids
 from florence.registry import TOKENIZERS
 
 SPECIAL_TOKENS = ['<pad>', '<sot>', '<eot>']
-PAD, SOT, EOT = range(3)
+MASK_TOKEN = '<mask>'
+PAD, SOT, EOT, MASK = range(4)
 SMALLEST_VOCAB = len(SPECIAL_TOKENS) + 256
 
 
@@ -26,22 +26,24 @@ class TrainedBPE(BaseTokenizer):
 
     Args:
         vocab_size: Upper bound of the vocabulary, and the size the embedding is made for; training on few
-            texts may yield fewer tokens. At least 259: the 256 bytes and three special tokens.
+            texts may yield fewer tokens. At least 259: the 256 bytes and three special tokens (260 with a mask token).
         context_length: Largest number of tokens of a text, start and end tokens included.
         lower: Lower-case texts first.
+        mask_token: Whether one more special token stands for hidden ones (masked language modelling).
 
     Raises:
         ValueError: If `vocab_size` is too small.
     """
 
-    def __init__(self, vocab_size: int, context_length: int = 76, lower: bool = True) -> None:
+    def __init__(self, vocab_size: int, context_length: int = 76, lower: bool = True, mask_token: bool = False) -> None:
         super().__init__(context_length)
-        if vocab_size < SMALLEST_VOCAB:
+        self._special_tokens = SPECIAL_TOKENS + [MASK_TOKEN] * mask_token
+        if vocab_size < SMALLEST_VOCAB + mask_token:
             raise ValueError(
-                f'vocab_size must be at least {SMALLEST_VOCAB} (256 bytes and {len(SPECIAL_TOKENS)} special '
+                f'vocab_size must be at least {SMALLEST_VOCAB + mask_token} (256 bytes and {len(self._special_tokens)} special '
                 f'tokens), got {vocab_size}'
             )
-        self.lower = lower
+        self.lower, self.mask_token = lower, mask_token
         self._vocab_size = vocab_size
         self._tokenizer: Tokenizer | None = None
 
@@ -66,6 +68,10 @@ class TrainedBPE(BaseTokenizer):
     def eot_id(self) -> int:
         return EOT
 
+    @property
+    def mask_id(self) -> int | None:
+        return MASK if self.mask_token else None
+
     def train(self, texts: Iterable[str]) -> None:
         """Learn the vocabulary.
 
@@ -84,7 +90,7 @@ class TrainedBPE(BaseTokenizer):
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=self._vocab_size,
-            special_tokens=SPECIAL_TOKENS,
+            special_tokens=self._special_tokens,
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         )
@@ -118,7 +124,7 @@ class TrainedBPE(BaseTokenizer):
         state = json.loads(text)
         if state.get('type') != cls.__name__:
             raise ValueError(f'expected JSON written by {cls.__name__}.to_json, found type {state.get("type")!r}')
-        tokenizer = cls(state['vocab_size'], state['context_length'], state['lower'])
+        tokenizer = cls(state['vocab_size'], state['context_length'], state['lower'], state.get('mask_token', False))
         tokenizer.load_state(state)
         return tokenizer
 
@@ -128,6 +134,7 @@ class TrainedBPE(BaseTokenizer):
             vocab_size=self._vocab_size,
             context_length=self.context_length,
             lower=self.lower,
+            mask_token=self.mask_token,
             bpe=None if self._tokenizer is None else json.loads(self._tokenizer.to_str()),
         )
 
@@ -137,19 +144,21 @@ class TrainedBPE(BaseTokenizer):
         Raises:
             ValueError: If the checkpoint was made with another kind or size of tokenizer.
         """
-        for key in ('type', 'vocab_size', 'lower'):
+        state = {'mask_token': False, **state}  # older checkpoints do not say
+        for key in ('type', 'vocab_size', 'lower', 'mask_token'):
             if state.get(key) != self.state()[key]:
                 raise ValueError(
                     f'the checkpoint was made with a tokenizer of {key}={state.get(key)!r}, this model has '
                     f'{key}={self.state()[key]!r}: configure the tokenizer of the checkpoint'
                 )
+        self._word_tables = self._ordinary_ids = None
         self._tokenizer = None if state['bpe'] is None else Tokenizer.from_str(json.dumps(state['bpe']))
 
     def vocabulary(self) -> dict[str, int]:
         return self._trained().get_vocab()
 
     def decode(self, ids: Iterable[int] | Tensor) -> str:
-        return self._trained().decode([i for i in as_ids(ids) if i > EOT]).strip()
+        return self._trained().decode([i for i in as_ids(ids) if i >= len(self._special_tokens)]).strip()
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         encodings = self._trained().encode_batch_fast(list(texts), add_special_tokens=False)

@@ -148,7 +148,7 @@ def score_candidates(
     prepared = scorer.prepare_images(images)
     device = prepared.tokens.device
     scores = torch.empty(len(order))
-    for batch in order.split(pair_batch):
+    for batch in order.split(pair_batch) if len(order) else ():
         distinct, position = text_index[batch].unique(return_inverse=True)
         own_texts = scorer.prepare_texts([texts[index] for index in distinct.tolist()])
         features = scorer.features(own_texts[position.to(device)], prepared[image_index[batch].to(device)])

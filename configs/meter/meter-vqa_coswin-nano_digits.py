@@ -1,0 +1,24 @@
+# Visual question answering on digit scenes, the embedded twin of Florence's VQA fine-tuning (arXiv 2111.11432, section 3.7). Starts
+# from the latest checkpoint of the pretraining twin, which started from that of the UniCL recipe; --load-from names another.
+#   bash tools/dist_train.sh configs/meter/meter-pretrain_coswin-nano_digits.py 2
+#   bash tools/dist_train.sh configs/meter/meter-vqa_coswin-nano_digits.py 2
+# Hardware: two CPU cores. Expected figures on held-out scans: metafile.yml.
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/models/meter_coswin-nano.py',
+    '../_base_/datasets/digit_scenes_vqa.py',
+    '../_base_/schedules/adamw_cosine.py',
+]
+load_from = 'work_dirs/meter-pretrain_coswin-nano_digits'
+max_iters = 1000
+warmup_iters = 60
+model = dict(head=dict(type='VQAHead', answers={{_base_.answers}}))
+train_cfg = dict(max_iters=max_iters, val_interval=250)
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True),
+    paramwise_cfg=dict(custom_keys=dict(image_tower=dict(lr_mult=0.5))),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=1e-2, by_epoch=False, begin=0, end=warmup_iters),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=warmup_iters, end=max_iters, eta_min=1e-5),
+]

@@ -1,0 +1,197 @@
+"""Recall of image-text retrieval on COCO and Flickr30k, beside published figures, each with its source.
+
+Published: Florence (arXiv 2111.11432, section 3.5), zero-shot and fine-tuned, two towers alone; METER fine-tuned, as quoted in
+Tag2Text's comparison (arXiv 2303.05657). For COCO's 1K protocol, the mean over five folds of the 5,000 test images, none of the
+two gives a figure.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from florence.atomic_files import atomic_path, write_json
+
+KS = (1, 5, 10)
+COLUMNS = tuple(f'{direction}_R@{k}' for direction in ('i2t', 't2i') for k in KS)
+FLORENCE, TAG2TEXT = 'arXiv 2111.11432', 'METER as in arXiv 2303.05657'
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One table: a test set and how it is searched.
+
+    Args:
+        dataset: Name of the data set in the results.
+        title: Heading.
+        prefix: What stands before the names of its metrics.
+        published: Rows: model, source, and the six recalls in percent, None = not given.
+    """
+
+    dataset: str
+    title: str
+    prefix: str
+    published: tuple[tuple[str, str, tuple[float | None, ...]], ...]
+
+
+PROTOCOLS = (
+    Protocol(
+        'coco',
+        'COCO, 5,000 test images',
+        '',
+        (
+            ('Florence, zero-shot', FLORENCE, (64.7, 85.9, None, 47.2, 71.4, None)),
+            ('Florence, fine-tuned', FLORENCE, (81.8, 95.2, None, 63.2, 85.7, None)),
+            ('METER, fine-tuned', TAG2TEXT, (76.2, 93.2, 96.8, 57.1, 82.7, 90.1)),
+        ),
+    ),
+    Protocol('coco', 'COCO, mean of five folds of 1,000 test images', 'fold_', ()),
+    Protocol(
+        'flickr30k',
+        'Flickr30k, 1,000 test images',
+        '',
+        (
+            ('Florence, zero-shot', FLORENCE, (90.9, 99.1, None, 76.7, 93.6, None)),
+            ('Florence, fine-tuned', FLORENCE, (97.2, 99.9, None, 87.9, 98.1, None)),
+            ('METER, fine-tuned', TAG2TEXT, (94.3, 99.6, 99.9, 82.2, 96.3, 98.4)),
+        ),
+    ),
+)
+
+
+def retrieval_table(results: Mapping[str, Mapping[str, float]], model: str = 'ours') -> dict[str, Any]:
+    """Build the table.
+
+    Args:
+        results: Metrics in percent by data set, 'coco' or 'flickr30k', as `FusedRetrieval` or `ImageTextRetrieval` gives them;
+            COCO's folds are those of `fold_size=1000`. Other metrics are left out.
+        model: What the own rows are called.
+
+    Returns:
+        `tables`, a list of `title`, `dataset` and `rows` (`model`, `source` and the recalls; None = not known), and `missing`,
+        titles of the tables without an own row.
+
+    Raises:
+        KeyError: If a data set is not in the table, or a recall of an own row is missing.
+        ValueError: If there is no result, or a figure is no percentage.
+    """
+    known = sorted({protocol.dataset for protocol in PROTOCOLS})
+    strangers = sorted(set(results) - set(known))
+    if strangers or not results:
+        found = repr(strangers[0]) if strangers else 'nothing'
+        error: type[Exception] = KeyError if strangers else ValueError
+        raise error(f'the retrieval table holds results of {", ".join(known)}, got {found}.')
+    tables = []
+    for protocol in PROTOCOLS:
+        rows = [
+            {'model': name, 'source': source, **dict(zip(COLUMNS, values, strict=True))}
+            for name, source, values in protocol.published
+        ]
+        own = _own_rows(results.get(protocol.dataset, {}), protocol, model)
+        tables.append({'title': protocol.title, 'dataset': protocol.dataset, 'rows': rows + own})
+    return {'tables': tables, 'missing': _missing(tables)}
+
+
+def _missing(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [table['title'] for table in tables if all(row['source'] for row in table['rows'])]
+
+
+def _own_rows(metrics: Mapping[str, float], protocol: Protocol, model: str) -> list[dict[str, Any]]:
+    names = {'two_tower_' + protocol.prefix: f'{model}, two towers', protocol.prefix: model}
+    if 'two_tower_' + protocol.prefix + COLUMNS[0] in metrics:
+        names[protocol.prefix] = f'{model}, re-ranked'
+    rows = []
+    for prefix, name in names.items():
+        if prefix + COLUMNS[0] not in metrics:
+            continue
+        row: dict[str, Any] = {'model': name, 'source': None}
+        for column in COLUMNS:
+            if prefix + column not in metrics:
+                raise KeyError(f'{protocol.dataset} has no {prefix + column}: evaluate with ks={KS}.')
+            row[column] = metrics[prefix + column]
+            if not _is_percentage(row[column]):
+                raise ValueError(f'{protocol.dataset}/{prefix + column} must be a percentage from 0 to 100, got {row[column]!r}.')
+        rows.append(row)
+    return rows
+
+
+def _is_percentage(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
+
+
+def to_markdown(table: Mapping[str, Any]) -> str:
+    """The tables as GitHub Markdown.
+
+    Args:
+        table: As `retrieval_table` gives it.
+    """
+    lines: list[str] = []
+    for part in table['tables']:
+        lines += [f'## {part["title"]}', '', f'| model | source | {" | ".join(COLUMNS)} |', f'|---|---|{"---:|" * len(COLUMNS)}']
+        for row in part['rows']:
+            cells = ('' if row[column] is None else f'{row[column]:.1f}' for column in COLUMNS)
+            lines.append(f'| {row["model"]} | {row["source"] or "this project"} | {" | ".join(cells)} |')
+        lines.append('')
+    missing = ', '.join(table['missing']) or 'none'
+    return '\n'.join([*lines, f'Recall in percent, i2t image to text, t2i text to image. Without our figure: {missing}.', ''])
+
+
+def write_retrieval_table(
+    results: Mapping[str, Mapping[str, float]], out_dir: str | os.PathLike, model: str = 'ours'
+) -> dict[str, Any]:
+    """Write `retrieval.json` and `retrieval.md`; returns the table.
+
+    Args:
+        results, model: As for `retrieval_table`.
+        out_dir: Folder to write to.
+    """
+    table = retrieval_table(results, model)
+    write_json(Path(out_dir, 'retrieval.json'), table)
+    with atomic_path(Path(out_dir, 'retrieval.md')) as path:
+        path.write_text(to_markdown(table))
+    return table
+
+
+def check_retrieval_table(path: str | os.PathLike) -> list[str]:
+    """What is wrong with a `retrieval.json`; nothing if the list is empty.
+
+    Checked: every table is there with the published rows as they are, own figures are percentages that do not fall with K, and
+    `missing` follows from the rows.
+
+    Args:
+        path: File that `write_retrieval_table` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+        rows = {table['title']: list(table['rows']) for table in content['tables']}
+        missing = _missing(content['tables'])
+    except (json.JSONDecodeError, TypeError, KeyError) as error:
+        return [f'not a retrieval table: {type(error).__name__} {error}']
+    problems = []
+    for protocol in PROTOCOLS:
+        if protocol.title not in rows:
+            problems.append(f'{protocol.title} is missing')
+            continue
+        given = {row['model']: row for row in rows[protocol.title] if row['source']}
+        for name, source, values in protocol.published:
+            if given.get(name) != {'model': name, 'source': source, **dict(zip(COLUMNS, values, strict=True))}:
+                problems.append(f'{protocol.title}: the published row {name!r} is missing or changed')
+        for row in rows[protocol.title]:
+            if not row['source']:
+                problems += [f'{protocol.title}, {row["model"]}: {problem}' for problem in _problems(row)]
+    if content.get('missing') != missing:
+        problems.append(f'missing is {content.get("missing")!r}, the rows lack {missing!r}')
+    return problems
+
+
+def _problems(row: Mapping[str, Any]) -> list[str]:
+    wrong = [column for column in COLUMNS if not _is_percentage(row.get(column))]
+    if wrong:
+        return [f'{column} is {row.get(column)!r}, expected a percentage' for column in wrong]
+    directions = [[row[f'{direction}_R@{k}'] for k in KS] for direction in ('i2t', 't2i')]
+    return ['recall falls where K grows'] if any(values != sorted(values) for values in directions) else []

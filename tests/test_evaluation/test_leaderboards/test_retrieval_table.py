@@ -1,0 +1,102 @@
+"""Retrieval tables: own rows beside published ones, refusals, the checker, the command line."""
+
+import json
+import sys
+
+import pytest
+from conftest import REPO_ROOT
+
+from florence.evaluation.leaderboards.retrieval_table import (
+    COLUMNS,
+    check_retrieval_table,
+    retrieval_table,
+    to_markdown,
+    write_retrieval_table,
+)
+
+
+def metrics(*prefixes, start=50.0):
+    recalls = {f'{prefix}{column}': start + index % 3 for prefix in prefixes for index, column in enumerate(COLUMNS)}
+    return {**recalls, 'mean_R': 7.0}
+
+
+RESULTS = {'coco': metrics('', 'two_tower_', 'fold_', 'two_tower_fold_'), 'flickr30k': metrics('')}
+
+
+def test_own_rows_stand_below_the_published_ones():
+    table = retrieval_table(RESULTS, 'METER-CoSwin')
+    names = [[row['model'] for row in part['rows']] for part in table['tables']]
+    published = ['Florence, zero-shot', 'Florence, fine-tuned', 'METER, fine-tuned']
+    own = ['METER-CoSwin, two towers', 'METER-CoSwin, re-ranked']
+    assert names == [published + own, own, [*published, 'METER-CoSwin']] and table['missing'] == []
+    florence = table['tables'][0]['rows'][1]
+    assert (florence['i2t_R@1'], florence['t2i_R@5'], florence['i2t_R@10']) == (81.8, 85.7, None)
+    assert table['tables'][2]['rows'][2]['t2i_R@10'] == 98.4 and all(row['source'] for row in table['tables'][0]['rows'][:3])
+    lines = to_markdown(table).splitlines()
+    assert '| METER-CoSwin | this project | 50.0 | 51.0 | 52.0 | 50.0 | 51.0 | 52.0 |' in lines
+    assert '| Florence, zero-shot | arXiv 2111.11432 | 64.7 | 85.9 |  | 47.2 | 71.4 |  |' in lines
+
+
+def test_tables_without_an_own_row_are_listed():
+    assert retrieval_table({'coco': metrics('')})['missing'] == [
+        'COCO, mean of five folds of 1,000 test images',
+        'Flickr30k, 1,000 test images',
+    ]
+
+
+@pytest.mark.parametrize(
+    ('results', 'error', 'message'),
+    [
+        ({'coc': metrics('')}, KeyError, "coco, flickr30k, got 'coc'"),
+        ({}, ValueError, 'got nothing'),
+        ({'coco': {'i2t_R@1': 5.0}}, KeyError, r'coco has no i2t_R@5: evaluate with ks=\(1, 5, 10\)'),
+        ({'coco': metrics('', start=99.5)}, ValueError, 'coco/i2t_R@5 must be a percentage'),
+    ],
+)
+def test_wrong_results_are_refused(results, error, message):
+    with pytest.raises(error, match=message):
+        retrieval_table(results)
+
+
+def changed(table, where, value):
+    *path, last = where
+    part = table
+    for key in path:
+        part = part[key]
+    part[last] = value
+
+
+@pytest.mark.parametrize(
+    ('where', 'value', 'problem'),
+    [
+        (('tables', 0, 'rows', 1, 'i2t_R@1'), 10.0, "the published row 'Florence, fine-tuned' is missing or changed"),
+        (('tables', 2, 'rows', 3, 't2i_R@5'), 10.0, 'ours: recall falls where K grows'),
+        (('tables', 2, 'rows', 3, 't2i_R@5'), 'x', "ours: t2i_R@5 is 'x', expected a percentage"),
+        (('tables', 1, 'title'), 'COCO', 'COCO, mean of five folds of 1,000 test images is missing'),
+        (('missing',), ['COCO'], 'missing is'),
+    ],
+)
+def test_the_checker_finds_changes(tmp_path, where, value, problem):
+    table = write_retrieval_table(RESULTS, tmp_path)
+    assert check_retrieval_table(tmp_path / 'retrieval.json') == []
+    changed(table, where, value)
+    (tmp_path / 'retrieval.json').write_text(json.dumps(table))
+    assert any(problem in found for found in check_retrieval_table(tmp_path / 'retrieval.json'))
+
+
+def test_the_tool_writes_and_checks(tmp_path, monkeypatch, capsys):
+    import runpy
+
+    def tool(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['retrieval_table.py', *map(str, arguments)])
+        runpy.run_path(str(REPO_ROOT / 'tools' / 'leaderboards' / 'retrieval_table.py'), run_name='__main__')
+
+    (tmp_path / 'coco.json').write_text(json.dumps(RESULTS['coco']))
+    tool('write', tmp_path / 'out', f'coco={tmp_path}/coco.json', '--model', 'mine')
+    assert 'mine, re-ranked' in capsys.readouterr().out and 'mine, re-ranked' in (tmp_path / 'out' / 'retrieval.md').read_text()
+    with pytest.raises(SystemExit) as exited:
+        tool('check', tmp_path / 'out' / 'retrieval.json')
+    assert exited.value.code == 0
+    with pytest.raises(SystemExit) as exited:
+        tool('write', tmp_path / 'out', 'coco.json')
+    assert exited.value.code.startswith("error: 'coco.json': give each data set once")
