@@ -20,7 +20,10 @@ def parse_args() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument('--load-from', metavar='CKPT', help='start from the weights of a checkpoint')
     parser.add_argument(
-        '--amp', nargs='?', const='auto', choices=('auto', 'bfloat16', 'float16'),
+        '--amp',
+        nargs='?',
+        const='auto',
+        choices=('auto', 'bfloat16', 'float16'),
         help='mixed precision; auto, the default: as the config says, else bfloat16',
     )
     add_common_arguments(parser)

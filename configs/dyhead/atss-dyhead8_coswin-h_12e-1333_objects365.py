@@ -20,9 +20,7 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     ),
 )
-val_dataloader = dict(
-    dataset=dict(data_root=data_root, ann_file='annotations/zhiyuan_objv2_val.json', img_prefix='val/')
-)
+val_dataloader = dict(dataset=dict(data_root=data_root, ann_file='annotations/zhiyuan_objv2_val.json', img_prefix='val/'))
 val_evaluator = dict(ann_file=data_root + 'annotations/zhiyuan_objv2_val.json')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

@@ -1,5 +1,5 @@
 # Captioning of digit scenes, every object with size, colour and place, the embedded twin of captioning with METER (arXiv
-# 2111.11432, section 2.5). The image tower starts from the UniCL recipe's checkpoint, everything else from random weights.
+# 2111.11432, section 2.5). Starts from the latest checkpoint of the pretraining twin, the decoder from its fusion layers.
 #   bash tools/dist_train.sh configs/meter/meter-caption_coswin-nano_digits.py 2
 # Hardware: two CPU cores. Expected figures on held-out scans: metafile.yml.
 _base_ = [
@@ -8,14 +8,11 @@ _base_ = [
     '../_base_/datasets/digit_scenes_captioning.py',
     '../_base_/schedules/adamw_cosine.py',
 ]
-unicl_checkpoint = 'work_dirs/quickstart/iter_1800.pth'
-max_iters = 2000
-warmup_iters = 100
-model = dict(
-    encoder=dict(image_tower=dict(init_cfg=dict(type='Pretrained', checkpoint=unicl_checkpoint, prefix='image_tower'))),
-    head=dict(type='CaptionHead', decoding=dict(num_beams=5, max_new_tokens=40)),
-)
-train_cfg = dict(max_iters=max_iters, val_interval=1000)
+load_from = 'work_dirs/meter-pretrain_coswin-nano_digits'
+max_iters = 500
+warmup_iters = 50
+model = dict(head=dict(type='CaptionHead', decoding=dict(num_beams=5, max_new_tokens=40)))
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     optimizer=dict(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True),
     paramwise_cfg=dict(custom_keys=dict(image_tower=dict(lr_mult=0.5))),

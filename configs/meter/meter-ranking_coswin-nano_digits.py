@@ -48,9 +48,7 @@ val_dataloader = dict(
     batch_size=250,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='DigitSceneRetrieval', num_scenes=500, split='test', recipe=recipe, pipeline=[dict(type='PackImageText')]
-    ),
+    dataset=dict(type='DigitSceneRetrieval', num_scenes=500, split='test', recipe=recipe, pipeline=[dict(type='PackImageText')]),
 )
 val_evaluator = dict(type='FusedRetrieval')
 val_cfg = dict(type='FusedRetrievalValLoop', top_k=32)

@@ -1,5 +1,6 @@
-# Visual question answering on digit scenes, the embedded twin of Florence's VQA fine-tuning (arXiv 2111.11432, section 3.7). Starts
-# from the latest checkpoint of the pretraining twin, which started from that of the UniCL recipe; --load-from names another.
+# Visual question answering on digit scenes, the embedded twin of Florence's VQA fine-tuning (arXiv 2111.11432, section 3.7).
+# Starts from the latest checkpoint of the pretraining twin, which started from that of the UniCL recipe; --load-from names
+# another.
 #   bash tools/dist_train.sh configs/meter/meter-pretrain_coswin-nano_digits.py 2
 #   bash tools/dist_train.sh configs/meter/meter-vqa_coswin-nano_digits.py 2
 # Hardware: two CPU cores. Expected figures on held-out scans: metafile.yml.

@@ -8,10 +8,10 @@ _base_ = [
     '../_base_/datasets/vqa_easy.py',
     '../_base_/schedules/adamw_cosine.py',
 ]
-max_iters = 1500
+max_iters = 800
 warmup_iters = 100
 model = dict(head=dict(type='VQAHead', answers={{_base_.answers}}))
-train_cfg = dict(max_iters=max_iters, val_interval=500)
+train_cfg = dict(max_iters=max_iters, val_interval=400)
 optim_wrapper = dict(optimizer=dict(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-2, by_epoch=False, begin=0, end=warmup_iters),

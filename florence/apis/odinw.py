@@ -177,9 +177,7 @@ def _train_and_evaluate(run: OdinwRun, train: _TrainingSet, test: SplitFiles, fo
     return _evaluate(run, test, {}, folder, str(trained))
 
 
-def _evaluate(
-    run: OdinwRun, files: SplitFiles, prompts: Mapping[str, str], folder: Path, checkpoint: str
-) -> tuple[dict, list]:
+def _evaluate(run: OdinwRun, files: SplitFiles, prompts: Mapping[str, str], folder: Path, checkpoint: str) -> tuple[dict, list]:
     """Metrics in percent and the detections."""
     cfg = _config(run, files.classes, prompts, folder / 'evaluation')
     for key in TRAINING_ENTRIES:

@@ -28,9 +28,7 @@ class VisualGenomeQA(PairDataset):
         ValueError: If a file is no JSON, or two questions have one id.
     """
 
-    def __init__(
-        self, question_file: str, *, image_file: str | None = None, answer_file: str | None = None, **kwargs
-    ) -> None:
+    def __init__(self, question_file: str, *, image_file: str | None = None, answer_file: str | None = None, **kwargs) -> None:
         self.question_file = question_file
         self.image_file = image_file
         self.answer_file = answer_file

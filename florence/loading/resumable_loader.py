@@ -79,5 +79,3 @@ def _rebuild(loader: DataLoader, dataset: Dataset, *, seed: int, **changed: Any)
 def num_streams(loader: DataLoader) -> int:
     """Logical streams of a loader over a stream: one per worker."""
     return max(1, loader.num_workers)
-
-

@@ -35,9 +35,9 @@ class ImageTextSample(BaseDataElement):
         pred_scores: `(C,)` fp32 logits, cosine times the logit scale; `pred_label` is its arg max.
         pred_answer: The answer to the question, str; `pred_answers`, tuple of str, the best ones with `pred_answer_scores`,
             their probabilities, tuple of float.
-        pred_caption: A description of the image, str, which may be empty; `pred_caption_score`, float: its log-probability over its
-            length to the power of the length penalty.
-        num_masked, num_right, num_right_blank: Of the hidden tokens of `text`: how many, and how many were predicted with the image
-            and with a blank one, int; `match_score`, `mismatch_score`: probability that it is about its own and about another
-            image, float.
+        pred_caption: A description of the image, str, which may be empty; `pred_caption_score`, float: its log-probability over
+            its length to the power of the length penalty.
+        num_masked, num_right, num_right_blank: Of the hidden tokens of `text`: how many, and how many were predicted with the
+            image and with a blank one, int; `match_score`, `mismatch_score`: probability that it is about its own and about
+            another image, float.
     """

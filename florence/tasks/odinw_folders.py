@@ -1,9 +1,9 @@
 """Where the files of an ODinW set lie: folders as Roboflow exports them and as GLIP released them.
 
-    SET/.../{train,valid,test,mini_val}/_annotations.coco.json               images beside the file (Roboflow)
-    SET/.../{train,valid,test,mini_val}/annotations_without_background.json  images beside the file (GLIP)
-    SET/.../{train,val,test}_annotations_without_background.json             images beside the file (GLIP, sets named `export`)
-    SET/.../train/fewshot_train_shot{1,3,5,10}_seed{3,30,300}.json           few-shot splits (GLIP)
+SET/.../{train,valid,test,mini_val}/_annotations.coco.json               images beside the file (Roboflow)
+SET/.../{train,valid,test,mini_val}/annotations_without_background.json  images beside the file (GLIP)
+SET/.../{train,val,test}_annotations_without_background.json             images beside the file (GLIP, sets named `export`)
+SET/.../train/fewshot_train_shot{1,3,5,10}_seed{3,30,300}.json           few-shot splits (GLIP)
 """
 
 import json

@@ -24,8 +24,12 @@ train_dataloader = dict(
     drop_last=True,
     sampler=dict(type='InfiniteSampler', shuffle=False),
     dataset=dict(
-        type='DigitScenePairs', num_scenes=4096, split='train', recipe=dict(image_size=32),
-        granularity_probs=dict(short=0.5, medium=0.5), pipeline=train_pipeline,
+        type='DigitScenePairs',
+        num_scenes=4096,
+        split='train',
+        recipe=dict(image_size=32),
+        granularity_probs=dict(short=0.5, medium=0.5),
+        pipeline=train_pipeline,
     ),
 )
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

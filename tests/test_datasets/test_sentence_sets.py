@@ -85,9 +85,7 @@ def test_nlvr2_real_file(test_data):
 
 def test_both_images_take_the_steps_in_their_order(test_data):
     dataset = nlvr2(test_data, pipeline=PAIR)
-    left, right = (
-        Image.open(path).convert('RGB').resize((32, 32)) for path in dataset.get_data_info(0)['img_paths']
-    )
+    left, right = (Image.open(path).convert('RGB').resize((32, 32)) for path in dataset.get_data_info(0)['img_paths'])
     inputs = dataset[0]['inputs'].float()
     means = inputs.mean((1, 2, 3)).tolist()
     assert means == pytest.approx([np.asarray(left).mean(), np.asarray(right).mean()], rel=0.15)

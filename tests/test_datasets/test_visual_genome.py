@@ -46,9 +46,7 @@ def coco_form(tmp_path):
 @pytest.fixture
 def raw_form(coco_form):
     """The same content in the files of visualgenome.org."""
-    images = [
-        {'image_id': n, 'width': 20, 'height': 12, 'url': f'https://example.org/rak248/VG_100K/{n}.jpg'} for n in (1, 2)
-    ]
+    images = [{'image_id': n, 'width': 20, 'height': 12, 'url': f'https://example.org/rak248/VG_100K/{n}.jpg'} for n in (1, 2)]
     man = {'object_id': 11, 'names': ['guy', ' Man '], 'x': 1, 'y': 2, 'w': 10, 'h': 10}
     clock = {'object_id': 12, 'names': ['clock'], 'x': 10, 'y': -4, 'w': 30, 'h': 14}
     attributes = [{'object_id': 11, 'attributes': ['Tall', 'red']}, {'object_id': 12, 'attributes': ['odd']}]

@@ -33,6 +33,12 @@ def test_the_vocabulary_comes_from_all_parts_and_the_templates():
     assert {len(tokenizer([word])['input_ids'][0]) for word in ('crimson', 'azure', 'photo')} == {3}
 
 
+def test_further_texts_are_learnt_for_tasks_that_will_start_from_the_model():
+    tokenizer = TrainedBPE(vocab_size=400)
+    TrainTokenizerHook(more_texts=['crimson']).before_train(runner(tokenizer, Captions('azure ' * 9)))
+    assert {len(tokenizer([word])['input_ids'][0]) for word in ('crimson', 'azure')} == {3}
+
+
 def test_a_trained_vocabulary_is_left_as_it_is():
     tokenizer = TrainedBPE(vocab_size=300)
     tokenizer.train(['green'])

@@ -20,8 +20,22 @@ NO_JAVA = ('bleu', 'rouge_l', 'cider')
 
 # Official code on COCO val2017: the caption with the lowest id of each image against the others.
 COCO = {
-    5000: [0.6344705701552054, 0.4373799065113723, 0.29412868702985323, 0.19553851792504892, 0.4717583581954499, 0.886544201761606],
-    1000: [0.6373361603700234, 0.4415349172883579, 0.2986114716959373, 0.19767863373875852, 0.47300601925131863, 0.9136460836051801],
+    5000: [
+        0.6344705701552054,
+        0.4373799065113723,
+        0.29412868702985323,
+        0.19553851792504892,
+        0.4717583581954499,
+        0.886544201761606,
+    ],
+    1000: [
+        0.6373361603700234,
+        0.4415349172883579,
+        0.2986114716959373,
+        0.19767863373875852,
+        0.47300601925131863,
+        0.9136460836051801,
+    ],
 }
 NAMES = ['Bleu_1', 'Bleu_2', 'Bleu_3', 'Bleu_4', 'ROUGE_L', 'CIDEr']
 
@@ -38,7 +52,9 @@ def test_official_values_on_coco(test_data):
 
 
 def test_bleu_clips_counts():
-    whole, of_images = bleu(caption_ngrams(['the the the the the the the'], [['the cat is on the mat', 'there is a cat on the mat']]))
+    whole, of_images = bleu(
+        caption_ngrams(['the the the the the the the'], [['the cat is on the mat', 'there is a cat on the mat']])
+    )
     assert whole[0] == pytest.approx(2 / 7, abs=1e-8) and whole[1] < 1e-6
     assert of_images[0] == pytest.approx(whole)
 
@@ -130,7 +146,11 @@ def test_as_the_official_scorers():
     from pycocoevalcap.rouge.rouge import Rouge
 
     dice = random.Random(0)
-    line = lambda: ' '.join(dice.choice(['a', 'a', 'a', 'b', 'b', 'c', 'd', 'e', 'f', '1\xa01/2']) for _ in range(dice.randint(0, 12)))  # noqa: E731
+
+    def line():
+        words = ['a', 'a', 'a', 'b', 'b', 'c', 'd', 'e', 'f', '1\xa01/2']
+        return ' '.join(dice.choice(words) for _ in range(dice.randint(0, 12)))
+
     hypotheses = [line() for _ in range(300)]
     references = [[line() for _ in range(dice.randint(1, 6))] for _ in hypotheses]
     given = dict(enumerate(references)), {index: [text] for index, text in enumerate(hypotheses)}

@@ -52,9 +52,7 @@ def test_ranks_are_those_of_the_full_order(drawn, same_text_is_positive):
     captions, similarities, fused, top_k = drawn
     options = {'same_text_is_positive': same_text_is_positive}
     positives = PositivePairs(captions, **options)
-    ranks = reranked_ranks(
-        candidate_pairs(similarities, fused, top_k), positives, score_ranks(similarities, captions, **options)
-    )
+    ranks = reranked_ranks(candidate_pairs(similarities, fused, top_k), positives, score_ranks(similarities, captions, **options))
     owner = [i for i, own in enumerate(captions) for _ in own]
     flat = [caption for own in captions for caption in own]
     right = torch.tensor(

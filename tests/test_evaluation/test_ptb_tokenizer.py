@@ -13,7 +13,16 @@ from florence.evaluation.functional.ptb_tokenizer import ptb_tokenize
 # Made lines and what pycocoevalcap 1.2 gives for all of them together, in this order.
 GOLDEN = json.loads((REPO_ROOT / 'tests/golden/ptb_tokens.json').read_text())
 
-PIECES = ["a", "The", "dog", "dogs'", "cat's", "don't", "CAN'T", "cannot", "gonna", "'tis", "we'll", "I'd", "ma'am", "o'clock", "'n'", "'90s", "'99", "U.S.", "a.m.", "non-U.S.", "e.g.", "Ph.D.", "J.", "Mr.", "Inc.", "no.", "No.", "fig.", "Ltd.", "etc.", "1", "12", "1,000", "3.14", ".5", "1/2", "3/4", "2-3", "4x4", "1st", "7:30", "(555)", "555-1212", "$5", "#5", "5%", "½", "10-20", "well-dressed", "x-ray", "pro-", "and/or", "AT&T", "C++", "@user", "#tag", "www.x.org", "foo.com", "me@x.org", "photo.jpg", "http://x.y/z", ",", ".", ";", ":", "!", "?", "-", "--", "---", "...", "(", ")", "[", "]", "'", '"', "`", "/", "&", "<b>", "&amp;", ":)", "<3", "“", "”", "’", "…", "–", "café", "日本", "😀", "nb\xa0sp", "soft\xadhyphen"]
+# fmt: off
+PIECES = [
+    'a', 'The', 'dog', "dogs'", "cat's", "don't", "CAN'T", 'cannot', 'gonna', "'tis", "we'll", "I'd", "ma'am", "o'clock",
+    "'n'", "'90s", "'99", 'U.S.', 'a.m.', 'non-U.S.', 'e.g.', 'Ph.D.', 'J.', 'Mr.', 'Inc.', 'no.', 'No.', 'fig.', 'Ltd.',
+    'etc.', '1', '12', '1,000', '3.14', '.5', '1/2', '3/4', '2-3', '4x4', '1st', '7:30', '(555)', '555-1212', '$5', '#5',
+    '5%', '½', '10-20', 'well-dressed', 'x-ray', 'pro-', 'and/or', 'AT&T', 'C++', '@user', '#tag', 'www.x.org', 'foo.com',
+    'me@x.org', 'photo.jpg', 'http://x.y/z', ',', '.', ';', ':', '!', '?', '-', '--', '---', '...', '(', ')', '[', ']', "'",
+    '"', '`', '/', '&', '<b>', '&amp;', ':)', '<3', '“', '”', '’', '…', '–', 'café', '日本', '😀', 'nb\xa0sp', 'soft\xadhyphen',
+]
+# fmt: on
 
 
 def test_golden_lines():
@@ -57,7 +66,8 @@ def test_as_the_program_itself():
 
     dice = random.Random(0)
     captions = [
-        ''.join(dice.choice(PIECES) + dice.choice(['', ' ', ' ', ' ', '  ']) for _ in range(dice.randint(0, 9))) for _ in range(4000)
+        ''.join(dice.choice(PIECES) + dice.choice(['', ' ', ' ', ' ', '  ']) for _ in range(dice.randint(0, 9)))
+        for _ in range(4000)
     ] + [caption for caption, _ in GOLDEN]
     official = PTBTokenizer().tokenize({index: [{'caption': caption}] for index, caption in enumerate(captions)})
     expected = [official[index][0] for index in range(len(captions))]

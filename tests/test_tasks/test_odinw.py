@@ -45,7 +45,7 @@ def test_roboflow_layout(test_data, tmp_path):
     found = find_split(tmp_path, BCCD, 'test')
     assert found.ann_file == tmp_path / 'BCCD/BCCD.v3-raw.coco/test/_annotations.coco.json'
     assert (found.img_dir, found.num_images) == (found.ann_file.parent, 4)
-    assert set(found.classes) == {'Platelets', 'RBC', 'WBC'}, "the group of all classes is none of them"
+    assert set(found.classes) == {'Platelets', 'RBC', 'WBC'}, 'the group of all classes is none of them'
     assert find_split(tmp_path, BY_NAME['PKLot'], 'test') is None
     with pytest.raises(FileNotFoundError, match="BCCD: no annotation file of the split 'valid'"):
         find_split(tmp_path, BCCD, 'valid')

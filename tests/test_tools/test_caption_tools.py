@@ -46,7 +46,10 @@ def test_scores(run, tmp_path):
     assert message is None and 'all: Bleu_1' in printed and 'document frequencies of 3 images' in printed
     report = json.loads((tmp_path / 'out.json').read_text())
     expected = caption_scores(GIVEN, [[text] for text in TEXTS], metrics=METRICS)
-    assert report['all'] == {name: pytest.approx(100 * score) for name, score in expected.corpus.items()} | {'images': 3, 'empty': 1}
+    assert report['all'] == {name: pytest.approx(100 * score) for name, score in expected.corpus.items()} | {
+        'images': 3,
+        'empty': 1,
+    }
     assert report['in-domain'] == report['all']
     assert report['per_image']['1']['CIDEr'] == pytest.approx(100 * expected.per_image['CIDEr'][1])
     # The same idf from the file gives the same score, and a file of one image a score above 0.

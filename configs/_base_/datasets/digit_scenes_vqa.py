@@ -1,5 +1,5 @@
-# Questions about digit scenes of one to three digits at 64 px; train and test show different scans. Digits have the pixels that the
-# UniCL recipe's image tower has learnt them at, on 32 px. In training each scene is asked about eight times.
+# Questions about digit scenes of one to three digits at 64 px; train and test show different scans. Digits have the pixels that
+# the UniCL recipe's image tower has learnt them at, on 32 px. In training each scene is asked about eight times.
 default_scope = 'florence'
 image_size = 64
 recipe = dict(image_size=image_size, num_objects_probs=(0.3, 0.5, 0.2), object_scale=0.55)

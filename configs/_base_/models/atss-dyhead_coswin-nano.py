@@ -8,7 +8,10 @@ head.anchor_generator.update(octave_base_scale=4, strides=[4, 8, 16, 32], center
 model = dict(
     type='ATSS',
     data_preprocessor=dict(
-        type='DetDataPreprocessor', mean=[122.771, 116.746, 104.094], std=[68.501, 66.632, 70.323], bgr_to_rgb=True,
+        type='DetDataPreprocessor',
+        mean=[122.771, 116.746, 104.094],
+        std=[68.501, 66.632, 70.323],
+        bgr_to_rgb=True,
         pad_size_divisor=32,
     ),
     backbone=dict(type='florence.CoSwin', arch='nano', out_indices=(0, 1, 2, 3)),

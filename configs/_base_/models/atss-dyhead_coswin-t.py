@@ -7,7 +7,10 @@ head.update(num_classes=num_classes)
 model = dict(
     type='ATSS',
     data_preprocessor=dict(
-        type='DetDataPreprocessor', mean=[122.771, 116.746, 104.094], std=[68.501, 66.632, 70.323], bgr_to_rgb=True,
+        type='DetDataPreprocessor',
+        mean=[122.771, 116.746, 104.094],
+        std=[68.501, 66.632, 70.323],
+        bgr_to_rgb=True,
         pad_size_divisor=32,
     ),
     backbone=dict(type='florence.CoSwin', arch='tiny', out_indices=(1, 2, 3)),

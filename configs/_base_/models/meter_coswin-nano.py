@@ -1,5 +1,5 @@
-# METER for 64 px images on a CPU: cells of the last two maps of CoSwin-nano (16 + 4 tokens), a small RoBERTa whose tokenizer learns
-# its vocabulary from the training texts, two layers of co-attention. A recipe adds the head.
+# METER for 64 px images on a CPU: cells of the last two maps of CoSwin-nano (16 + 4 tokens), a small RoBERTa whose tokenizer
+# learns its vocabulary from the training texts, two layers of co-attention. A recipe adds the head.
 model = dict(
     type='METERModel',
     encoder=dict(

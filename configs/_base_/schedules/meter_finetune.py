@@ -1,5 +1,5 @@
-# METER's fine-tuning (arXiv 2111.02387, table 11 and release): AdamW, a tenth of the steps to warm up, linear decay to zero; encoders
-# at the base rate, fusion five times, head more. A recipe sets lr, steps and the head's factor.
+# METER's fine-tuning (arXiv 2111.02387, table 11 and release): AdamW, a tenth of the steps to warm up, linear decay to zero;
+# encoders at the base rate, fusion five times, head more. A recipe sets lr, steps and the head's factor.
 max_iters = 10000
 warmup_iters = max_iters // 10
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters // 10)

@@ -17,9 +17,7 @@ from florence.tasks.odinw import FEW_SHOT_SEEDS, sets_of
 MODES = ('zero-shot', 'full', 'few-shot')
 
 
-def odinw_table(
-    runs: Mapping[str, Mapping[str, Any]], group: str, mode: str, shots: int | None = None
-) -> dict[str, Any]:
+def odinw_table(runs: Mapping[str, Mapping[str, Any]], group: str, mode: str, shots: int | None = None) -> dict[str, Any]:
     """Build the table.
 
     Args:

@@ -131,11 +131,13 @@ def score_answers(answers: Sequence[Mapping[str, Any]], annotations: Sequence[Ma
     if problems:
         raise ValueError(' '.join(problems))
     answer_of = {entry['question_id']: entry['answer'] for entry in answers}
-    return vqa_figures([
-        JudgedQuestion(
-            question_accuracy(answer_of[entry['question_id']], typed_answers(dict(entry))),
-            entry.get('answer_type'),
-            entry.get('question_type'),
-        )
-        for entry in annotations
-    ])
+    return vqa_figures(
+        [
+            JudgedQuestion(
+                question_accuracy(answer_of[entry['question_id']], typed_answers(dict(entry))),
+                entry.get('answer_type'),
+                entry.get('question_type'),
+            )
+            for entry in annotations
+        ]
+    )

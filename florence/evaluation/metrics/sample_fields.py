@@ -9,7 +9,7 @@ SOURCES = {
     'captions': 'the data set gives it (a tuple of all captions of the image) and PackImageText packs it',
     'pred_scores': 'the model predicts it for samples with `classes`: give the data set its class names',
     'image_embeds': "the model's `predict` gives it",
-    'answers': 'the data set gives it (a tuple of the annotators\' answers); for a set without annotations use format_only',
+    'answers': "the data set gives it (a tuple of the annotators' answers); for a set without annotations use format_only",
     'question_id': 'the data set gives it and PackImageText packs it',
     'pred_caption': 'the model predicts it: use a model with a CaptionHead',
     'pred_answer': 'the model predicts it: use a model with a VQAHead',
@@ -17,7 +17,7 @@ SOURCES = {
     **dict.fromkeys(
         ('num_masked', 'num_right', 'num_right_blank', 'match_score'), 'the model predicts it: use a model with a PretrainHead'
     ),
-    'pair_scores': 'the loop gives it: use val_cfg=dict(type=\'FusedRetrievalValLoop\') or its test form',
+    'pair_scores': "the loop gives it: use val_cfg=dict(type='FusedRetrievalValLoop') or its test form",
     'text_embeds': 'the model predicts it for samples with `captions`: use a retrieval data set',
 }
 

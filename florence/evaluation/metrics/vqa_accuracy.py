@@ -81,9 +81,9 @@ class VQAAccuracy(BaseMetric):
         alone = sum(result['annotators'] == 1 for result in results)
         if alone:
             print_log(f'VQAAccuracy: {alone} of {len(results)} questions have one annotator, equality decides.', logger='current')
-        return vqa_figures([
-            JudgedQuestion(result['accuracy'], result['answer_type'], result['question_type']) for result in results
-        ])
+        return vqa_figures(
+            [JudgedQuestion(result['accuracy'], result['answer_type'], result['question_type']) for result in results]
+        )
 
 
 def _require_distinct(question_ids: Sequence[int | str]) -> None:

@@ -103,9 +103,7 @@ class METERFusion(BaseModule):
             )
         return text, image
 
-    def _merged(
-        self, text: Tensor, image: Tensor, text_mask: Tensor | None, image_mask: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    def _merged(self, text: Tensor, image: Tensor, text_mask: Tensor | None, image_mask: Tensor | None) -> tuple[Tensor, Tensor]:
         length = text.shape[1]
         keep = None
         if text_mask is not None or image_mask is not None:

@@ -14,7 +14,5 @@ def pair_classifier(in_dims: int, hidden_dims: int, num_classes: int) -> nn.Sequ
         hidden_dims: Width between the layers.
         num_classes: Outputs.
     """
-    layers = nn.Sequential(
-        Linear(in_dims, hidden_dims), nn.LayerNorm(hidden_dims), nn.GELU(), Linear(hidden_dims, num_classes)
-    )
+    layers = nn.Sequential(Linear(in_dims, hidden_dims), nn.LayerNorm(hidden_dims), nn.GELU(), Linear(hidden_dims, num_classes))
     return layers.apply(init_bert_weights)

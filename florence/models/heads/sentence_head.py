@@ -1,7 +1,7 @@
 """Classes of a sentence about one image (SNLI-VE) or about a pair of images (NLVR2).
 
-Source: METER (arXiv 2111.02387, section 4.1). Of a pair each image is fused with the sentence apart, with a token type of its own,
-and the two features are joined.
+Source: METER (arXiv 2111.02387, section 4.1). Of a pair each image is fused with the sentence apart, with a token type of its
+own, and the two features are joined.
 """
 
 from collections.abc import Sequence
@@ -58,8 +58,8 @@ class SentenceHead(BaseModule):
         if wrong:
             sample = data_samples[wrong[0]]
             raise ValueError(
-                f'sample {sample.get("sample_id")!r} has gt_label {sample.get("gt_label")}, expected 0 to {len(self.classes) - 1} '
-                f'for {self.classes}.'
+                f'sample {sample.get("sample_id")!r} has gt_label {sample.get("gt_label")}, expected 0 to '
+                f'{len(self.classes) - 1} for {self.classes}.'
             )
         logits = self._logits(encoder, inputs, data_samples)
         targets = torch.tensor(labels, device=logits.device)

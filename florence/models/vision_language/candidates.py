@@ -32,9 +32,7 @@ class CandidatePairs:
         # As in the metric: sums in float64, so that equal embeddings tie exactly.
         self.images, self.texts = image_embeds.double(), text_embeds.double()
         self.top_k, self.chunk_size = top_k, chunk_size
-        self.text_bounds = torch.cat(
-            [_bounds(_cosines(chunk, self.images), top_k) for chunk in self.texts.split(chunk_size)]
-        )
+        self.text_bounds = torch.cat([_bounds(_cosines(chunk, self.images), top_k) for chunk in self.texts.split(chunk_size)])
 
     def of_images(self, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Pairs of some images that are candidates in either direction.

@@ -1,8 +1,8 @@
 """The encoders below METER's fusion: grid features of an image tower, tokens of a text tower, projections, token types, poolers.
 
 Source: METER (arXiv 2111.02387, section 3) with a Swin-like image tower, as Florence uses it (arXiv 2111.11432, sections 2.5
-and 3.7): the tokens are the cells of the last feature map, without a class token; the image feature is their mean. Each image and each
-text is encoded apart from the other (`encode_image`, `encode_text`), so that a task can pair them as it likes.
+and 3.7): the tokens are the cells of the last feature map, without a class token; the image feature is their mean. Each image and
+each text is encoded apart from the other (`encode_image`, `encode_text`), so that a task can pair them as it likes.
 
 Differs from the official code: several feature maps may give tokens (small images), and fixed sine positions may be added to the
 cells; both are off by default.

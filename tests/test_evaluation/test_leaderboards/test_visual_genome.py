@@ -44,7 +44,7 @@ def test_figures(run, capsys):
 
 
 def test_an_unknown_category_is_an_error(run):
-    with pytest.raises(SystemExit, match="image 4 and category 1, one of which the annotation file"):
+    with pytest.raises(SystemExit, match='image 4 and category 1, one of which the annotation file'):
         run([{**FOUND[0], 'category_id': 1}])
     with pytest.raises(SystemExit, match='entry 0 is no detection'):
         run([{'image_id': 4}])

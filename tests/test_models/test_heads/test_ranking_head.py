@@ -50,7 +50,7 @@ def test_hard_negatives_are_those_of_the_two_towers(monkeypatch):
     monkeypatch.setattr(model.encoder, 'fuse', lambda text, image, mask: pairs.append((text, image)) or (text, image))
     samples = make_samples(TEXTS)
     model(make_images(5), samples, 'loss')
-    (words, _), = pairs
+    ((words, _),) = pairs
     tokens, _ = model.encoder.encode_text(TEXTS)
     of_images = words[5:10]
     # Text 1 and 3 are equal: each of the others meets one of them, and those two meet neither.

@@ -34,7 +34,7 @@ def test_all_are_candidates_where_there_are_no_more_than_k():
 def test_those_that_tie_with_the_first_left_out_are_left_out():
     texts = torch.eye(4)[[0, 1, 1, 2]]
     image = torch.tensor([[0.8, 0.6, 0.0, 0.0]])
-    (own, bits), = CandidatePairs(image, texts, 2).of_images(torch.tensor([0]))
+    ((own, bits),) = CandidatePairs(image, texts, 2).of_images(torch.tensor([0]))
     # The second place is shared by two texts; of the image's list only the first text remains, each text has the one image.
     assert own.tolist() == [0, 1, 2, 3] and (bits & OF_IMAGE).tolist() == [1, 0, 0, 0] and (bits & OF_TEXT).tolist() == [2] * 4
 
