@@ -60,6 +60,25 @@ def test_model_builds(path, tmp_path):
     assert sum(parameter.numel() for parameter in model.parameters()) > 1e5
 
 
+def datasets_of(node):
+    if isinstance(node, dict):
+        if 'data_root' in node:
+            yield node
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for item in node:
+            yield from datasets_of(item)
+
+
+@pytest.mark.parametrize('path', LEAVES, **names)
+def test_files_of_a_data_set_are_named_relative_to_its_root(path):
+    """The root is put before them: `data/coco/` before `data/coco/captions.json` is a file that never is."""
+    for dataset in datasets_of(Config.fromfile(path).to_dict()):
+        root = dataset['data_root'].split('/')[0]
+        joined = [dataset.get('ann_file'), dataset.get('image_file'), *(dataset.get('data_prefix') or {}).values()]
+        assert [file for file in joined if isinstance(file, str) and file.split('/')[0] == root] == []
+
+
 def write_tokenizer(folder):
     from tokenizers import Tokenizer, models, processors
     from transformers import PreTrainedTokenizerFast

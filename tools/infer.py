@@ -7,10 +7,12 @@ Tasks:
     detection                  where objects of the classes of a trained detector are
     vqa                        answers to the questions of --text about each image (separated by ';')
     caption                    a description of each image
-Results go to standard output as JSON, and with --out to DIR/results.json beside pictures. `TASK --help` lists a task's options.
+Results go to standard output as JSON, messages to standard error; with --out results go to DIR/results.json, too, beside
+pictures. `TASK --help` lists a task's options.
 """
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -138,7 +140,8 @@ def main() -> None:
         if args.out:
             # Before hours of work: a folder that cannot be made.
             Path(args.out).mkdir(parents=True, exist_ok=True)
-        results = args.run(args)
+        with contextlib.redirect_stdout(sys.stderr):
+            results = args.run(args)
         if args.out:
             write_json(Path(args.out) / 'results.json', results)
     except USER_ERRORS as error:

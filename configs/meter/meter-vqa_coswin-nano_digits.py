@@ -13,7 +13,7 @@ _base_ = [
 load_from = 'work_dirs/meter-pretrain_coswin-nano_digits'
 max_iters = 1000
 warmup_iters = 60
-model = dict(head=dict(type='VQAHead', answers={{_base_.answers}}))
+model = dict(head=dict(type='VQAHead', answers={{_base_.answers}}, first_score=0.03))
 train_cfg = dict(max_iters=max_iters, val_interval=250)
 optim_wrapper = dict(
     optimizer=dict(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True),

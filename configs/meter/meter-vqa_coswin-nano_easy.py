@@ -1,6 +1,7 @@
 # Visual question answering on easy-VQA, a published set of drawings with 13 answers; the whole set of 5,000 images and 48,000
-# questions is in the Python package easy-vqa. Everything starts from random weights.
-#   python tools/train.py configs/meter/meter-vqa_coswin-nano_easy.py --cfg-options data_root=FOLDER
+# questions is in the Python package easy-vqa, whose folders `train` and `test` belong in `data/vqa_easy`. Everything starts from
+# random weights.
+#   bash tools/dist_train.sh configs/meter/meter-vqa_coswin-nano_easy.py 2
 # Hardware: two CPU cores. Expected figures on the test questions: metafile.yml.
 _base_ = [
     '../_base_/default_runtime.py',
@@ -10,7 +11,7 @@ _base_ = [
 ]
 max_iters = 800
 warmup_iters = 100
-model = dict(head=dict(type='VQAHead', answers={{_base_.answers}}))
+model = dict(head=dict(type='VQAHead', answers={{_base_.answers}}, first_score=0.08))
 train_cfg = dict(max_iters=max_iters, val_interval=400)
 optim_wrapper = dict(optimizer=dict(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True))
 param_scheduler = [

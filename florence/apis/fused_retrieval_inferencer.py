@@ -16,7 +16,6 @@ from florence.datasets.transforms import LoadImage, ResizeCenterCrop
 from florence.models.heads import RankingHead
 from florence.models.heads.ranking_head import text_tokens
 from florence.models.vision_language import METERModel
-from florence.models.vision_language.candidates import OF_TEXT
 from florence.visualization import FoundImage, TextQuery, draw_retrieval_gallery
 
 SHOWN_IMAGES = 5
@@ -34,7 +33,8 @@ class FusedRetrievalInferencer:
 
     Raises:
         FileNotFoundError: If config or checkpoint does not exist.
-        ValueError: If they do not fit each other, or are not for retrieval, or there is no such device.
+        ValueError: If they do not fit each other, or are not for retrieval, there is no such device, or `batch_size` or `top_k`
+            is below 1.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class FusedRetrievalInferencer:
         batch_size: int = 64,
         top_k: int = 128,
     ) -> None:
+        if min(batch_size, top_k) < 1:
+            raise ValueError(f'batch_size and top_k must be 1 or more, got {batch_size} and {top_k}.')
         config = read_meter_config(config)
         self.model: METERModel = load_meter(config, checkpoint, device, head='RankingHead')
         self.pipeline = Compose([LoadImage(), ResizeCenterCrop(config.get('image_size', 384))])
@@ -116,10 +118,9 @@ class FusedRetrievalInferencer:
         if head.two_tower is not None:
             image_embeds, text_embeds = torch.cat(embeds), head.two_tower.encode_text(texts).cpu()
             similarities = image_embeds @ text_embeds.t()
-            proposed[:] = False
-            rows = head.candidates(image_embeds, text_embeds, top_k).of_images(torch.arange(len(images)))
-            for index, (own, lists) in enumerate(rows):
-                proposed[index, own[(lists & OF_TEXT).bool()]] = True
+            # Where copies of an image tie at the border the first ones are taken: a search must find something.
+            best = similarities.argsort(dim=0, descending=True, stable=True)[:top_k]
+            proposed = torch.zeros_like(proposed).scatter_(0, best, True)
         candidates = [row.nonzero().flatten() for row in proposed]
         words = text_tokens(model.encoder, texts)
         scores = torch.full(proposed.shape, -torch.inf)

@@ -2,10 +2,12 @@
 
 import copy
 import json
+import logging
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from florence.apis.model_loading import build_model, load_weights, require_file, usable_device
 from florence.engine.strategies.read_checkpoint import read_checkpoint
@@ -29,7 +31,7 @@ def load_meter(
 
     Args:
         config: Config or its path.
-        checkpoint: File or URL of the weights; None leaves the random ones.
+        checkpoint: File or URL of the weights; None leaves the random ones, which the log says.
         device: Where the model goes.
         head: Type of the head that the config must have, the task; None = any.
 
@@ -51,7 +53,9 @@ def load_meter(
         config = _with_answers(config, checkpoint)
     model = build_model(config, 'florence')
     assert isinstance(model, METERModel)
-    if checkpoint is not None:
+    if checkpoint is None:
+        print_log('no checkpoint was given: the weights are random.', logger='current', level=logging.WARNING)
+    else:
         load_weights(model, checkpoint)
     return model.to(device).eval()
 
@@ -77,7 +81,7 @@ def read_meter_config(config: str | Config) -> Config:
 
 def head_type(config: Config) -> str:
     """Type of the head of a METER config, without a scope; it tells the task."""
-    return str(config.model.head.get('type')).rpartition('.')[2]
+    return str((config.model.get('head') or {}).get('type')).rpartition('.')[2]
 
 
 def _task(head: str) -> str:

@@ -41,6 +41,8 @@ class VQAInferencer:
         device: str | torch.device = 'cpu',
         batch_size: int = 64,
     ) -> None:
+        if batch_size < 1:
+            raise ValueError(f'batch_size must be 1 or more, got {batch_size}.')
         config = read_meter_config(config)
         self.model: METERModel = load_meter(config, checkpoint, device, head='VQAHead')
         self.pipeline = Compose([LoadImage(), ResizeCenterCrop(config.get('image_size', 384))])
@@ -129,9 +131,9 @@ def _check(paths: Sequence[str], questions: Sequence[str], num_answers: int, pai
         raise ValueError('images and questions are lists: put a single one in a list.')
     if not paths or not questions:
         raise ValueError(f'expected one image and one question at least, got {len(paths)} and {len(questions)}.')
-    empty = [number for number, question in enumerate(questions, 1) if not question.strip()]
+    empty = [number for number, question in enumerate(questions, 1) if not isinstance(question, str) or not question.strip()]
     if empty:
-        raise ValueError(f'question {empty[0]} of {len(questions)} is empty: leave it out.')
+        raise ValueError(f'question {empty[0]} of {len(questions)} is empty or no text: leave it out.')
     if paired and len(paths) != len(questions):
         raise ValueError(
             f'a question for each image needs as many of both, got {len(paths)} images and {len(questions)} questions.'

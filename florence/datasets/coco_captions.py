@@ -18,7 +18,8 @@ class CocoCaptions(PairDataset):
     """One sample per image with all its `captions`; `image_id` and `caption_ids` are COCO's numbers.
 
     Args:
-        ann_file: `captions_*.json`.
+        ann_file: `captions_*.json`; in `test_mode` also `image_info_*.json`, which has no captions: its samples have none to be
+            judged by.
         karpathy_file: `dataset_coco.json`; with it only the images of `split` are taken. Its test split lies
             in val2014.
         split: Split or splits of that file.
@@ -52,11 +53,12 @@ class CocoCaptions(PairDataset):
             annotation = json.loads(Path(self.ann_file).read_text(encoding='utf-8'))
         except json.JSONDecodeError as error:
             raise ValueError(f'{self.ann_file} is not valid JSON: {error}') from error
-        for field in ('images', 'annotations'):
+        has_captions = 'annotations' in annotation or not self.test_mode
+        for field in ('images', 'annotations') if has_captions else ('images',):
             if field not in annotation:
                 raise KeyError(f'{self.ann_file} has no field {field!r}, found {", ".join(annotation)}')
         captions = defaultdict(list)
-        for entry in annotation['annotations']:
+        for entry in annotation.get('annotations', ()):
             if 'caption' not in entry:
                 raise KeyError(f'{self.ann_file}: annotations have no field "caption", found {", ".join(entry)}')
             captions[entry['image_id']].append((entry['id'], entry['caption'].strip()))
@@ -68,8 +70,12 @@ class CocoCaptions(PairDataset):
                 f'{self.name}: {len(images)} of the {len(wanted)} images of split {self.split}',
                 logger='current',
             )
-        return [
+        samples = [
             caption_sample(image['file_name'], captions[image['id']], self.img_root, self.max_captions)
             | {'image_id': image['id']}
             for image in images
         ]
+        if not has_captions:
+            for sample in samples:
+                del sample['captions'], sample['caption_ids']
+        return samples

@@ -51,9 +51,7 @@ class DownloadedPairs(PairDataset):
     ) -> None:
         if sorted(columns) != ['caption', 'url']:
             raise ValueError(f"DownloadedPairs: columns must be 'caption' and 'url' in either order, got {tuple(columns)}.")
-        fields = {field for _, field, _, _ in string.Formatter().parse(file_name) if field is not None}
-        if not fields or not fields <= set(FIELDS):
-            raise ValueError(f'DownloadedPairs: file_name must be a format of {FIELDS}, got {file_name!r}.')
+        self.fields = _fields(file_name)
         self.url_file = url_file and Path(kwargs.get('data_root', ''), url_file)
         self.caption_first = columns[0] == 'caption'
         self.file_name = file_name
@@ -69,17 +67,22 @@ class DownloadedPairs(PairDataset):
             raise ValueError(f'DownloadedPairs reads {", ".join(readers)}, not {self.ann_file}.')
         present = _PresentFiles(self.img_root)
         samples, num_rows = [], 0
-        for index, (caption, url) in enumerate(readers[kind]()):
-            num_rows += 1
-            image = self._image_of(index, url)
-            if image in present:
-                samples.append({'sample_id': image, 'img_path': str(self.img_root / image), 'captions': (caption.strip(),)})
+        try:
+            for index, (caption, url) in enumerate(readers[kind]()):
+                num_rows += 1
+                image = self._image_of(index, url)
+                if image in present:
+                    samples.append({'sample_id': image, 'img_path': str(self.img_root / image), 'captions': (caption.strip(),)})
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f'{self.name} cannot be read as UTF-8 text, near row {num_rows}: {error}') from error
         print_log(f'{self.name}: {num_rows - len(samples)} of {num_rows} rows have no image and are left out', logger='current')
         return samples
 
     def _image_of(self, index: int, url: str) -> str:
-        values: dict[str, object] = {'index': index, 'name': PurePosixPath(urlsplit(url).path).name}
-        if '{md5' in self.file_name:
+        values: dict[str, object] = {'index': index}
+        if 'name' in self.fields:
+            values['name'] = _last_part(url)
+        if 'md5' in self.fields:
             values['md5'] = hashlib.md5(url.encode(), usedforsecurity=False).hexdigest()
         return self.file_name.format(**values)
 
@@ -101,18 +104,43 @@ class DownloadedPairs(PairDataset):
             raise ValueError(f'{self.ann_file} is not valid JSON: {error}') from error
         if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in ('captions', 'image_urls')):
             raise ValueError(f'{self.ann_file} must hold an object with the lists captions and image_urls.')
-        return self._pairs(content['captions'], content['image_urls'])
+        # A null counts as an empty text: without a caption, or without an image.
+        captions, urls = ([text or '' for text in content[key]] for key in ('captions', 'image_urls'))
+        return self._pairs(captions, urls)
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         if self.url_file is None:
             raise ValueError(f'DownloadedPairs: {self.ann_file} holds captions alone, give url_file as well.')
-        captions, urls = (Path(path).read_text(encoding='utf-8').splitlines() for path in (self.ann_file, self.url_file))
+        # Not str.splitlines: captions hold other separators of lines, such as U+2028.
+        captions, urls = (
+            Path(path).read_text(encoding='utf-8').removesuffix('\n').split('\n') for path in (self.ann_file, self.url_file)
+        )
         return self._pairs(captions, urls)
 
     def _pairs(self, captions: list[str], urls: list[str]) -> Iterator[tuple[str, str]]:
         if len(captions) != len(urls):
             raise ValueError(f'{self.ann_file}: {len(captions)} captions for {len(urls)} addresses, expected as many.')
         return zip(captions, urls, strict=True)
+
+
+def _fields(file_name: str) -> set[str]:
+    """What a format of file names needs; refuses one that is none or needs anything else."""
+    try:
+        fields = {field for _, field, _, _ in string.Formatter().parse(file_name) if field is not None}
+        file_name.format(index=0, md5='', name='')
+    except (ValueError, KeyError, IndexError) as error:
+        raise ValueError(f'DownloadedPairs: file_name must be a format of {FIELDS}, got {file_name!r}.') from error
+    if not fields or not fields <= set(FIELDS):
+        raise ValueError(f'DownloadedPairs: file_name must be a format of {FIELDS}, got {file_name!r}.')
+    return fields
+
+
+def _last_part(url: str) -> str:
+    """Last part of an address, which names no file where the address is none."""
+    try:
+        return PurePosixPath(urlsplit(url).path).name
+    except ValueError:  # such as 'http://[a'
+        return ''
 
 
 class _PresentFiles:

@@ -38,7 +38,10 @@ class EasyVQA(PairDataset):
         return settle_questions(self._entries(), name=self.name, test_mode=self.test_mode, answer_file=self.answer_file)
 
     def _entries(self) -> Iterator[dict]:
-        for number, row in enumerate(read_json_file(self.ann_file)):
+        rows = read_json_file(self.ann_file)
+        if not isinstance(rows, list):
+            raise ValueError(f'{self.ann_file} must hold a list of rows, it holds {type(rows).__name__}')
+        for number, row in enumerate(rows):
             if not isinstance(row, list) or len(row) != 3:
                 raise ValueError(f'{self.ann_file}: row {number} must be [question, answer, image_id], it is {str(row)[:60]}')
             question, answer, image_id = row

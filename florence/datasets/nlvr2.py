@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from florence.datasets.annotation_files import annotation_files
+from florence.datasets.image_template import path_from_template
 from florence.datasets.pair_dataset import PairDataset
 from florence.datasets.record_readers import read_jsonl
 from florence.datasets.sentence_labels import label_index, settle_sentences
@@ -24,7 +25,7 @@ def split_identifier(identifier: str) -> tuple[str, str, str]:
     Raises:
         ValueError: If the identifier has another form.
     """
-    parts = identifier.split('-')
+    parts = str(identifier).split('-')
     if len(parts) != 4:
         raise ValueError(f'an identifier of NLVR2 is <split>-<set>-<pair>-<sentence>, such as dev-850-2-1, not {identifier!r}')
     split, group, pair, sentence = parts
@@ -47,7 +48,8 @@ class NLVR2(PairDataset):
     Raises:
         FileNotFoundError: If a file is missing.
         KeyError: If a line lacks a field.
-        ValueError: If a line is no JSON, an identifier or label is odd, or two samples have one identifier.
+        ValueError: If a line is no JSON, an identifier or label is odd, two samples have one identifier, or the template does not
+            fit.
     """
 
     METAINFO = dict(classes=tuple(LABELS))
@@ -74,7 +76,7 @@ class NLVR2(PairDataset):
                 require_fields(row, ('identifier', 'sentence'), place)
                 split, pair, sentence = split_identifier(row['identifier'])
                 folder = f'{split}/{row["directory"]}' if 'directory' in row else split
-                names = [self.image_template.format(folder=folder, pair=pair, number=side) for side in (0, 1)]
+                names = [path_from_template(self.image_template, folder=folder, pair=pair, number=side) for side in (0, 1)]
                 entry = {
                     'sample_id': row['identifier'],
                     'question_id': sentence,

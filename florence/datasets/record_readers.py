@@ -1,19 +1,32 @@
-"""Rows of annotation files as dicts. Large fields and quotes inside captions are taken as they come."""
+"""Rows of annotation files as dicts. Files are UTF-8, with or without the mark that spreadsheets put before the text."""
 
 import csv
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
+from typing import TextIO
+
+
+@contextmanager
+def _open_text(path: str) -> Iterator[TextIO]:
+    try:
+        with open(path, encoding='utf-8-sig', newline='') as lines:
+            yield lines
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is not encoded in UTF-8 ({error}): save it in that encoding') from error
+    except csv.Error as error:
+        raise ValueError(f'{path} cannot be read as a table ({error}): is a quotation mark left open?') from error
 
 
 def read_json(path: str) -> list[dict]:
     """Objects of a JSON file that holds one list.
 
     Raises:
-        ValueError: If the file is not JSON or not a list of objects.
+        ValueError: If the file is not UTF-8, not JSON or not a list of objects.
     """
     try:
-        records = json.loads(Path(path).read_text(encoding='utf-8'))
+        with _open_text(path) as lines:
+            records = json.load(lines)
     except json.JSONDecodeError as error:
         raise ValueError(f'{path} is not valid JSON: {error}') from error
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
@@ -25,9 +38,9 @@ def read_jsonl(path: str) -> Iterator[dict]:
     """Objects of a file with one JSON object a line; blank lines are skipped.
 
     Raises:
-        ValueError: If a line is not a JSON object.
+        ValueError: If the file is not UTF-8, or a line is not a JSON object.
     """
-    with open(path, encoding='utf-8') as lines:
+    with _open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -49,9 +62,9 @@ def read_table(path: str, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> I
         quoting: One of the `csv.QUOTE_*` constants.
 
     Raises:
-        ValueError: If a row has more or fewer fields than the first line.
+        ValueError: If the file is not UTF-8, or a row has more or fewer fields than the first line.
     """
-    with open(path, encoding='utf-8', newline='') as lines:
+    with _open_text(path) as lines:
         rows = csv.reader(lines, delimiter=delimiter, quoting=quoting)
         columns = next(rows, [])
         for row in rows:

@@ -46,7 +46,7 @@ class VisualGenomeCaptions(PairDataset):
             phrases: dict[str, int] = {}
             for region in entry['regions']:
                 _require(region, ('region_id', 'phrase'), self.ann_file)
-                phrases.setdefault(' '.join(region['phrase'].split()), region['region_id'])
+                phrases.setdefault(' '.join((region['phrase'] or '').split()), region['region_id'])
             phrases.pop('', None)
             if not phrases:
                 num_empty += 1

@@ -34,7 +34,13 @@ def question_entry(
         image_id: Identity of the image.
         answers: One per annotator, as typed; None or empty where there are no annotations.
         question_type, answer_type: Groups for break-downs of the accuracy; None = none.
+
+    Raises:
+        ValueError: If an answer is no text.
     """
+    odd = [answer for answer in answers or () if not isinstance(answer, str)]
+    if odd:
+        raise ValueError(f'question {question_id!r} ({question!r}) has an answer that is no text: {odd[0]!r}')
     entry: dict = {
         'sample_id': str(question_id),
         'question_id': question_id,

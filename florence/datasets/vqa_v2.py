@@ -6,6 +6,7 @@ from mmengine.logging import print_log
 
 from florence.datasets.annotation_files import annotation_files
 from florence.datasets.image_reserve import ImageReserve
+from florence.datasets.image_template import path_from_template
 from florence.datasets.pair_dataset import PairDataset
 from florence.datasets.vqa_questions import question_entry, settle_questions
 from florence.registry import DATASETS
@@ -31,7 +32,7 @@ class VQAv2(PairDataset):
     Raises:
         FileNotFoundError: If a file is missing.
         KeyError: If a file lacks a field.
-        ValueError: If a file is no JSON, or two questions have one id.
+        ValueError: If a file is no JSON, two questions or two annotations have one id, or the template does not fit.
     """
 
     def __init__(
@@ -77,15 +78,19 @@ class VQAv2(PairDataset):
     def _annotations(self) -> dict[int, dict]:
         if self.annotation_files is None:
             return {}
-        files = annotation_files(self.annotation_files, self.data_root)
-        return {entry['question_id']: entry for path in files for entry in read_vqa_annotations(path)}
+        found: dict[int, dict] = {}
+        for path in annotation_files(self.annotation_files, self.data_root):
+            for entry in read_vqa_annotations(path):
+                if found.setdefault(entry['question_id'], entry) is not entry:
+                    raise ValueError(f'{path}: question {entry["question_id"]} is annotated more than once: list no file twice.')
+        return found
 
     def _entry(self, subset: str, question: dict, annotation: dict | None) -> dict:
         folder = IMAGE_SUBSETS.get(subset, subset)
         return question_entry(
             question['question_id'],
             question['question'],
-            self.img_root / self.image_template.format(subset=folder, image_id=question['image_id']),
+            self.img_root / path_from_template(self.image_template, subset=folder, image_id=question['image_id']),
             image_id=question['image_id'],
             answers=None if annotation is None else typed_answers(annotation),
             question_type=(annotation or {}).get('question_type'),

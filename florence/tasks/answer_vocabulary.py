@@ -36,6 +36,7 @@ class AnswerVocabulary:
         if len(self._index) < len(self.answers):
             twice = [answer for answer, count in Counter(self.answers).items() if count > 1]
             raise ValueError(f'{len(twice)} answers occur more than once in the vocabulary, e.g. {twice[0]!r}: keep one of each.')
+        self._index_of_key = {answer_key(answer): index for index, answer in reversed(list(enumerate(self.answers)))}
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -50,9 +51,12 @@ class AnswerVocabulary:
         return self.index(answer) is not None
 
     def index(self, answer: str) -> int | None:
-        """Index of an answer as it stands, else of its normal form; None where the vocabulary has neither."""
+        """Index of an answer as it stands, else of its normal form, else of the first answer of that normal form; else None."""
         index = self._index.get(answer)
-        return index if index is not None else self._index.get(answer_key(answer))
+        if index is not None:
+            return index
+        key = answer_key(answer)
+        return self._index.get(key, self._index_of_key.get(key))
 
     @classmethod
     def build(cls, answers: Iterable[str], min_count: int = 9) -> 'AnswerVocabulary':
@@ -92,10 +96,9 @@ class AnswerVocabulary:
             raise FileNotFoundError(
                 f'no answer vocabulary at {path}: build one with tools/dataset_converters/build_answer_vocabulary.py.'
             )
-        text = path.read_text(encoding='utf-8')
         try:
-            answers = _from_json(text) if path.suffix == '.json' else text.splitlines()
-            return cls(answers)
+            text = path.read_text(encoding='utf-8-sig')
+            return cls(_from_json(text) if path.suffix == '.json' else _from_lines(text))
         except ValueError as error:
             raise ValueError(f'{path} holds no answer vocabulary: {error}') from error
 
@@ -163,6 +166,14 @@ class AnswerVocabulary:
             f'the answer vocabularies differ: {len(self)} answers here, {len(other)} in {whose}; answer {place} is {ours} here, '
             f'{theirs} there. Use the vocabulary that the weights were trained with.'
         )
+
+
+def _from_lines(text: str) -> list[str]:
+    answers = text.splitlines()
+    blank = next((number for number, answer in enumerate(answers, start=1) if not answer.strip()), None)
+    if blank is not None:
+        raise ValueError(f'line {blank} is empty: put one answer on each line')
+    return answers
 
 
 def _from_json(text: str) -> list[str]:

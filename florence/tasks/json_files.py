@@ -13,7 +13,7 @@ def read_json_file(path: str | Path) -> Any:
         ValueError: If it is cut short or no JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding='utf-8'))
+        return json.loads(Path(path).read_text(encoding='utf-8-sig'))
     except ValueError as error:
         raise ValueError(f'{path} is not valid JSON: {error}') from error
 
@@ -40,7 +40,10 @@ def require_fields(entry: dict, fields: Sequence[str], source: str) -> dict:
 
     Raises:
         KeyError: If one is missing; says which ones it has.
+        ValueError: If it is no object.
     """
+    if not isinstance(entry, dict):
+        raise ValueError(f'{source} must be an object with {", ".join(fields)}, it is {entry!r:.80}.')
     for field in fields:
         if field not in entry:
             raise KeyError(f'{source} has no field {field!r}, found {", ".join(map(str, entry))}')

@@ -29,7 +29,7 @@ def read_vqa_annotations(path: str | Path) -> list[dict]:
     for entry in entries:
         require_fields(entry, ('question_id', 'answers'), source)
         for answer in entry['answers']:
-            if 'answer' not in answer:
+            if not isinstance(answer, dict) or 'answer' not in answer:
                 raise KeyError(f'{path}: an answer to question {entry["question_id"]} has no field "answer": {answer}')
     return entries
 

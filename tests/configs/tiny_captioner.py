@@ -1,5 +1,6 @@
 # A caption model small enough to train some steps in seconds, on digit scenes.
 _base_ = ['../../configs/meter/meter-caption_coswin-nano_digits.py']
+load_from = None
 max_iters = 4
 warmup_iters = 1
 image_size = 32

@@ -79,6 +79,12 @@ def test_only_what_the_two_towers_propose_is_ranked(folder):
         assert [found['path'] for found in result['images']] == [paths(folder)[index] for index in expected]
 
 
+def test_copies_of_an_image_do_not_hide_each_other(folder):
+    write_config(folder)
+    (result,) = inferencer(folder, top_k=2).retrieve([str(folder / '0.png')] * 3, TEXTS[:1], num_results=2)
+    assert len(result['images']) == 2
+
+
 def test_without_two_towers(folder):
     write_config(folder, two_tower=False)
     (result,) = inferencer(folder).retrieve(paths(folder), TEXTS[:1])
@@ -97,6 +103,9 @@ def test_mistakes_are_named(folder):
     ):
         with pytest.raises(ValueError, match=message):
             used.retrieve(*arguments)
+    for option in ('batch_size', 'top_k'):
+        with pytest.raises(ValueError, match='batch_size and top_k must be 1 or more'):
+            inferencer(folder, **{option: 0})
     other = Config(dict(model=dict(type='METERModel', encoder=encoder_config(), head=dict(type='VQAHead', answers=['a', 'b']))))
     with pytest.raises(ValueError, match=r'visual question answering .* expected one for image-text retrieval'):
         FusedRetrievalInferencer(other)

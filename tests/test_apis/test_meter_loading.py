@@ -67,6 +67,15 @@ def test_a_file_of_answers_that_is_there_must_be_that_of_the_checkpoint(files, t
         load_meter(changed(config, answers=str(tmp_path / 'other.json')), str(weights))
 
 
+def test_random_weights_are_said(files, monkeypatch):
+    said = []
+    monkeypatch.setattr('florence.apis.meter_loading.print_log', lambda message, **_: said.append(message))
+    load_meter(str(files[0]), str(files[1]))
+    assert said == []
+    load_meter(str(files[0]))
+    assert said == ['no checkpoint was given: the weights are random.']
+
+
 def test_what_does_not_belong_is_refused(files, tmp_path):
     config, weights = map(str, files)
     with pytest.raises(ValueError, match=r'this config is for a sentence about images .*expected one for visual question'):
@@ -86,8 +95,14 @@ def test_what_does_not_belong_is_refused(files, tmp_path):
     with pytest.raises(FileNotFoundError, match="no config file 'none.py'"):
         load_meter('none.py', weights)
     (tmp_path / 'text.pth').write_text('no checkpoint')
-    with pytest.raises(ValueError, match='cannot be read'):
-        load_meter(config, str(tmp_path / 'text.pth'))
+    (tmp_path / 'cut.pth').write_bytes(files[1].read_bytes()[:5000])
+    for name in ('text.pth', 'cut.pth'):
+        with pytest.raises(ValueError, match=f'{name}.* cannot be read'):
+            load_meter(config, str(tmp_path / name))
+    without = Config.fromfile(config)
+    del without.model['head']
+    with pytest.raises(ValueError, match='expected one for visual question answering'):
+        load_meter(without, weights)
     with pytest.raises(ValueError, match="device 'quantum' cannot be used here"):
         load_meter(config, weights, 'quantum')
 

@@ -85,6 +85,7 @@ def test_a_long_question_is_cut_once(inferencer, files):
     ('paths', 'questions', 'options', 'message'),
     [
         ([0], ['how many?', ' '], {}, 'question 2 of 2 is empty'),
+        ([0], [None], {}, 'question 1 of 1 is empty or no text'),
         ([0], [], {}, 'expected one image and one question at least, got 1 and 0'),
         ([], ['how many?'], {}, 'got 0 and 1'),
         ([0], 'how many?', {}, 'put a single one in a list'),
@@ -97,6 +98,11 @@ def test_mistakes_get_a_sentence(inferencer, files, paths, questions, options, m
     paths = [files[2][path] if isinstance(path, int) else path for path in paths]
     with pytest.raises(ValueError, match=message):
         inferencer(paths, questions, **options)
+
+
+def test_batches_hold_something(files):
+    with pytest.raises(ValueError, match='batch_size must be 1 or more, got 0'):
+        VQAInferencer(files[0], files[1], batch_size=0)
 
 
 def test_pictures(inferencer, files, tmp_path):

@@ -59,6 +59,21 @@ def test_sbu_and_names_of_files(folder, file_name, files):
     assert read(root, 'captions.txt', url_file='urls.txt', file_name=file_name) == expected
 
 
+def test_rows_of_the_web_as_they_come(folder):
+    root = folder(['a.jpg', 'b.jpg', 'c.jpg', '00000000.jpg', '00000001.jpg'])
+    captions, urls = ['one\u2028two', 'three\x85', 'four'], [f'http://x.org/{name}.jpg' for name in 'abc']
+    (root / 'captions.txt').write_text('\n'.join(captions) + '\n', encoding='utf-8')
+    (root / 'urls.txt').write_text('\n'.join(urls), encoding='utf-8')
+    found = read(root, 'captions.txt', url_file='urls.txt', file_name='{name}')
+    assert found == [('a.jpg', ('one\u2028two',)), ('b.jpg', ('three',)), ('c.jpg', ('four',))]
+    (root / 'sbu.json').write_text(json.dumps(dict(captions=['one', None, 'three'], image_urls=[urls[0], urls[1], None])))
+    assert read(root, 'sbu.json', file_name='{name}') == [('a.jpg', ('one',)), ('b.jpg', ('',))]
+    (root / 'cc.tsv').write_text('one\thttp://[a/0.jpg\ntwo\thttp://a/1.jpg\n')  # the first address is none
+    assert [sample for sample, _ in read(root, 'cc.tsv')] == ['00000000.jpg', '00000001.jpg']
+    (root / 'cc.tsv').write_text('one\thttp://[a/0.jpg\ntwo\thttp://a/b.jpg\n')
+    assert [sample for sample, _ in read(root, 'cc.tsv', file_name='{name}')] == ['b.jpg']
+
+
 def test_missing_images_are_counted_and_training_gives_the_text(folder, monkeypatch):
     from florence.datasets import downloaded_pairs
 
@@ -78,12 +93,16 @@ def test_other_forms_are_refused(folder):
     (root / 'a.json').write_text('{"captions": []}')
     (root / 'a.txt').write_text('one\ntwo')
     (root / 'b.txt').write_text('http://a')
+    (root / 'b.tsv').write_bytes(b'caf\xe9\thttp://a\n')
     for ann_file, options, message in [
         ('a.tsv', {}, 'line 1 has 3 fields'),
         ('a.json', {}, 'lists captions and image_urls'),
         ('a.txt', {}, 'give url_file as well'),
         ('a.txt', dict(url_file='b.txt'), '2 captions for 1 addresses'),
         ('a.tsv', dict(file_name='{row}.jpg'), r"must be a format of .* got '\{row\}.jpg'"),
+        ('a.tsv', dict(file_name='{index'), r"must be a format of .* got '\{index'"),
+        ('a.tsv', dict(file_name='{index:zz}.jpg'), 'must be a format of'),
+        ('b.tsv', {}, 'b.tsv cannot be read as UTF-8 text, near row 0'),
         ('a.tsv', dict(columns=('text', 'url')), "columns must be 'caption' and 'url'"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -88,6 +88,9 @@ def test_easy_vqa_row_of_another_form(tmp_path):
     (tmp_path / 'questions.json').write_text('[["what?", "red", 1], ["what?", "red"]]')
     with pytest.raises(ValueError, match='row 1 must be'):
         EasyVQA('questions.json', data_root=str(tmp_path))
+    (tmp_path / 'questions.json').write_text('3')
+    with pytest.raises(ValueError, match='must hold a list of rows, it holds int'):
+        EasyVQA('questions.json', data_root=str(tmp_path))
 
 
 RECORDS = [

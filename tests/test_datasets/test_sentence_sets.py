@@ -120,6 +120,8 @@ def test_nlvr2_official_folders_and_hidden_labels(tmp_path, log_lines):
 def test_nlvr2_bad_input(test_data, tmp_path):
     with pytest.raises(ValueError, match="not 'dev-850-0'"):
         split_identifier('dev-850-0')
+    with pytest.raises(ValueError, match='such as dev-850-2-1, not 850'):
+        split_identifier(850)
     write_lines(tmp_path / 'a.json', [{'identifier': 'dev-1-0-0', 'sentence': 's', 'label': 'True'}])
     with pytest.raises(BadSample, match='dev-1-0-img0.png'):
         NLVR2('a.json', data_root=str(tmp_path), test_mode=True, pipeline=PAIR)[0]

@@ -9,7 +9,7 @@ from florence.datasets import CocoCaptions, VisualGenomeCaptions
 REGIONS = [
     dict(id=5, regions=[dict(region_id=1, phrase='a red  car '), dict(region_id=2, phrase='tall tree'),
                         dict(region_id=3, phrase='a red car')]),
-    dict(id=9, regions=[dict(region_id=4, phrase='')]),
+    dict(id=9, regions=[dict(region_id=4, phrase=''), dict(region_id=5, phrase=None)]),
     dict(id=2, regions=[dict(region_id=6, phrase='blue sky')]),
 ]  # fmt: skip
 IMAGES = [dict(image_id=5, url='https://x.org/VG_100K_2/5.jpg'), dict(image_id=2, url='https://x.org/VG_100K/2.jpg')]

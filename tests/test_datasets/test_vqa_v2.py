@@ -134,7 +134,7 @@ def test_annotations_of_other_questions_are_counted(tmp_path, log_lines):
 def test_one_question_twice_is_refused(tmp_path):
     write_split(tmp_path, 'val2014', [1, 2])
     with pytest.raises(ValueError, match='4 question ids occur more than once, e.g. 10'):
-        read(tmp_path, 'val2014', 'val2014')
+        VQAv2(['val2014_q.json'] * 2, annotation_files='val2014_a.json', data_root=str(tmp_path))
 
 
 @pytest.mark.parametrize('question', ['', '  ', None])
@@ -174,3 +174,22 @@ def test_broken_files_name_the_fault(tmp_path, content, error, message):
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='no annotation file at .*q.json'):
         VQAv2('q.json', data_root=str(tmp_path))
+
+
+def test_annotations_listed_twice_and_answers_that_are_no_text_are_refused(tmp_path):
+    write_split(tmp_path, 'train2014', [1, 2])
+    with pytest.raises(ValueError, match='train2014_a.json: question 10 is annotated more than once'):
+        VQAv2('train2014_q.json', annotation_files=['train2014_a.json'] * 2, data_root=str(tmp_path)).full_init()
+    write_split(tmp_path, 'train2014', [1, 2], answers=['two', 2, 'two'])
+    with pytest.raises(ValueError, match='question 10 .* has an answer that is no text: 2'):
+        read(tmp_path, 'train2014')
+
+
+def test_answers_and_templates_of_another_form_are_named(tmp_path):
+    write_split(tmp_path, 'train2014', [1])
+    for template in ('{split}/{image_id}.jpg', '{image_id:s}.jpg', '{}.jpg'):
+        with pytest.raises(ValueError, match="does not fit: it may use subset='train2014', image_id=1"):
+            read(tmp_path, 'train2014', image_template=template)
+    (tmp_path / 'train2014_a.json').write_text(json.dumps({'annotations': [{'question_id': 10, 'answers': [3]}]}))
+    with pytest.raises(KeyError, match='an answer to question 10 has no field "answer": 3'):
+        read(tmp_path, 'train2014')

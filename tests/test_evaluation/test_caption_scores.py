@@ -235,6 +235,8 @@ def test_metric_refuses_what_it_cannot_score():
         evaluate(samples('a', 'b', captions=()))
     with pytest.raises(KeyError, match='pred_caption.*CaptionHead'):
         evaluate([{'image_id': 1, 'captions': ('a',)}])
+    with pytest.raises(ValueError, match="is the text 'a cat', expected a list of texts"):
+        evaluate(samples('a', captions='a cat'))
     with pytest.raises(KeyError, match='image_id or sample_id'):
         evaluate([{'pred_caption': 'a', 'captions': ('a',)}])
     with pytest.raises(ValueError, match='saw no image'):

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from florence.evaluation.functional import retrieval_ranks, score_ranks
-from florence.evaluation.functional.fused_retrieval import OF_IMAGE, OF_TEXT, ScoredPairs, reranked_ranks
+from florence.evaluation.functional.fused_retrieval import ScoredPairs, reranked_ranks
 from florence.evaluation.functional.positive_pairs import PositivePairs
 from florence.evaluation.metrics import FusedRetrieval, ImageTextRetrieval
+from florence.tasks.candidate_lists import OF_IMAGE, OF_TEXT
 
 
 def candidate_pairs(scores, fused, top_k):
@@ -136,6 +137,13 @@ def test_what_is_missing_is_named():
         FusedRetrieval().process(None, [{'captions': ('a',), 'sample_id': '0'}])
     with pytest.raises(ValueError, match='12 images do not fill whole folds of 5'):
         figures(FusedRetrieval(ks=(1,), fold_size=5), samples)
+    for metric in (FusedRetrieval, ImageTextRetrieval):
+        for fold_size in (0, -4, 2.0):
+            with pytest.raises(ValueError, match='fold_size must be a whole number from 1 on'):
+                metric(fold_size=fold_size)
+        for ks in ((), 5, (1, 2.5), (0,)):
+            with pytest.raises(ValueError, match='ks must be a list of whole numbers from 1 on'):
+                metric(ks=ks)
     with pytest.raises(ValueError, match="sample '0' occurs twice"):
         figures(FusedRetrieval(ks=(1,)), samples + samples[:1])
     with pytest.raises(ValueError, match='R@50 among 12 images means nothing: set ks of FusedRetrieval'):

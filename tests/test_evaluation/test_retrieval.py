@@ -136,6 +136,22 @@ def test_chunk_size_does_not_matter_for_real_valued_embeddings():
         assert torch.equal(ranks.text_to_image, reference.text_to_image)
 
 
+@pytest.mark.skipif(not hasattr(torch.backends.mkldnn, 'matmul'), reason='torch before 2.9 has no setting for the CPU alone')
+def test_faster_products_of_torch_do_not_matter():
+    """Of random vectors so many are nearly as close that products in bfloat16 would change ranks."""
+    images, texts = normalize(torch.randn(100, 64), dim=1), normalize(torch.randn(300, 64), dim=1)
+    captions = [(f'{i}', f'{i}b', f'{i}c') for i in range(100)]
+    expected = brute_force(images, texts, captions, True)
+    precision = torch.backends.mkldnn.matmul
+    before = precision.fp32_precision
+    try:
+        precision.fp32_precision = 'bf16'
+        ranks = retrieval_ranks(images, texts, captions)
+    finally:
+        precision.fp32_precision = before
+    assert (ranks.image_to_text.tolist(), ranks.text_to_image.tolist()) == expected
+
+
 @settings(max_examples=100, deadline=None)
 @given(small_sets(), st.booleans(), st.integers(1, 8))
 def test_ranks_from_scores_are_those_from_embeddings(sets, same_text_is_positive, chunk_size):

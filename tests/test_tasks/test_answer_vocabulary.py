@@ -5,6 +5,7 @@ import json
 import pytest
 
 from florence.tasks.answer_vocabulary import AnswerVocabulary
+from florence.tasks.vqa_answers import soft_scores
 
 
 def test_build_keeps_frequent_answers_in_the_order_of_first_sight():
@@ -22,6 +23,13 @@ def test_index_takes_the_answer_as_it_stands_first():
     digits = AnswerVocabulary(['1', 'one', 'red'])
     assert (digits.index('one'), digits.index('1'), digits.index('The RED!'), digits.index('blue')) == (1, 0, 2, None)
     assert 'Red' in digits and 'blue' not in digits and len(digits) == 3
+
+
+def test_index_finds_an_answer_of_the_same_normal_form():
+    """Annotators' answers are counted by their normal form, so that a vocabulary in any case must be found by it."""
+    vocabulary = AnswerVocabulary(['Yes', 'two', 'Two', "don't know"])
+    assert [vocabulary.index(answer) for answer in ('yes', '2', 'Two', "don't know", 'dont know', '3')] == [0, 1, 2, 3, 3, None]
+    assert vocabulary.targets([soft_scores(['Yes', 'yes', 'Two'])])[0].keys() == {0, 1}
 
 
 def test_targets_hold_the_reachable_scores():
@@ -61,6 +69,17 @@ def test_published_forms(tmp_path, name, content):
 def test_other_forms_are_refused(tmp_path, content, message):
     (tmp_path / 'a.json').write_text(content)
     with pytest.raises(ValueError, match=message):
+        AnswerVocabulary.from_file(tmp_path / 'a.json')
+
+
+def test_text_files(tmp_path):
+    (tmp_path / 'a.txt').write_text('yes\r\nno\r\n', encoding='utf-8-sig')
+    assert AnswerVocabulary.from_file(tmp_path / 'a.txt').answers == ('yes', 'no')
+    (tmp_path / 'a.txt').write_text('yes\n\nno\n')
+    with pytest.raises(ValueError, match='line 2 is empty'):
+        AnswerVocabulary.from_file(tmp_path / 'a.txt')
+    (tmp_path / 'a.json').write_bytes(b'["caf\xe9"]')
+    with pytest.raises(ValueError, match='a.json holds no answer vocabulary: .*decode'):
         AnswerVocabulary.from_file(tmp_path / 'a.json')
 
 

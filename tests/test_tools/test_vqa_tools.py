@@ -58,6 +58,13 @@ def test_vocabulary_of_own_records(run, tmp_path):
     assert json.loads((tmp_path / 'answers.json').read_text()) == ['red']
 
 
+def test_answers_of_one_form_count_together(run, tmp_path):
+    rows = [{'image': 'a', 'question': 'b', 'answer': ['no', 'Two', '2', 'two.', 'no']}] * 2
+    (tmp_path / 'q.json').write_text(json.dumps(rows))
+    _, message = run(VOCABULARY, 'answers.json', 'q.json', '--answers', 'answer', '--min-count', '2')
+    assert message is None and json.loads((tmp_path / 'answers.json').read_text()) == ['2']
+
+
 def test_vocabulary_of_the_real_fixture(run, test_data):
     path = test_data / 'vqa_format_fixtures/vqav2/annotations.json'
     printed, message = run(VOCABULARY, 'answers.json', str(path), '--min-count', '1')
@@ -71,6 +78,7 @@ def test_vocabulary_of_the_real_fixture(run, test_data):
         (['nowhere.json'], 'no annotation file nowhere.json'),
         (['q.csv', '--answers', 'reply'], "no column 'reply'"),
         (['q.json'], 'not valid JSON'),
+        (['q.csv'], 'of records, name the columns of answers by --answers'),
         (['q.csv', '--answers', 'answer'], 'none of the 1 answers occurs 9 times'),
     ],
 )

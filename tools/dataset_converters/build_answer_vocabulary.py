@@ -17,13 +17,20 @@ import florence  # noqa: F401  (first, as in every tool)
 from florence.datasets.record_pairs import READERS
 from florence.datasets.vqa_records import QuestionColumns
 from florence.tasks.answer_vocabulary import AnswerVocabulary
-from florence.tasks.vqa_answers import soft_scores
+from florence.tasks.vqa_answers import answer_key, soft_scores
 from florence.tasks.vqa_files import read_vqa_annotations, typed_answers
 from florence.user_errors import USER_ERRORS, in_words
 
 
 def questions_of_vqa(path: str) -> list[tuple[str, list[str]]]:
-    """The answer that VQAv2 names as the most common one, or the most common one, and all answers, of each question."""
+    """The answer that VQAv2 names as the most common one, or the most common one, and all answers, of each question.
+
+    Raises:
+        KeyError: If a field is missing.
+        ValueError: If the file is no JSON object.
+    """
+    if Path(path).suffix.lower() != '.json':
+        raise ValueError(f'{path}: annotations of VQAv2 are a .json file; of records, name the columns of answers by --answers.')
     return [
         (entry.get('multiple_choice_answer') or most_common(typed_answers(entry)), typed_answers(entry))
         for entry in read_vqa_annotations(path)
@@ -52,8 +59,8 @@ def questions_of_records(path: str, columns: list[str]) -> list[tuple[str, list[
 
 
 def most_common(answers: list[str]) -> str:
-    """The answer given most often, the first of equals; '' where there is none."""
-    return Counter(answers).most_common(1)[0][0] if answers else ''
+    """The answer given most often, whatever its case and form, the first of equals; '' where there is none."""
+    return Counter(map(answer_key, answers)).most_common(1)[0][0] if answers else ''
 
 
 def report(vocabulary: AnswerVocabulary, questions: list[tuple[str, list[str]]]) -> str:

@@ -23,7 +23,11 @@ def roberta_vocabulary(encoder_file: Path, dict_file: Path) -> dict[str, int]:
     Raises:
         ValueError: If the files do not fit each other.
     """
-    token_of = {str(number): token for token, number in json.loads(encoder_file.read_text(encoding='utf-8')).items()}
+    try:
+        encoder = json.loads(encoder_file.read_text(encoding='utf-8'))
+    except json.JSONDecodeError as error:
+        raise ValueError(f'{encoder_file} is not encoder.json, which is JSON: {error}') from error
+    token_of = {str(number): token for token, number in encoder.items()}
     vocabulary = {token: number for number, token in enumerate(SPECIAL_TOKENS)}
     names = [line.split(' ')[0] for line in dict_file.read_text(encoding='utf-8').splitlines()]
     room = MASK_ID - len(SPECIAL_TOKENS)
@@ -36,6 +40,25 @@ def roberta_vocabulary(encoder_file: Path, dict_file: Path) -> dict[str, int]:
     vocabulary |= {token_of.get(name, name): len(SPECIAL_TOKENS) + i for i, name in enumerate(names[:room])}
     vocabulary[MASK] = MASK_ID
     return vocabulary
+
+
+def read_merges(merges_file: Path, vocabulary: dict[str, int]) -> list[tuple[str, str]]:
+    """Pairs of tokens that are joined, the first before the others.
+
+    Raises:
+        ValueError: If a token of the vocabulary comes from no merge, or a merge makes none.
+    """
+    lines = merges_file.read_text(encoding='utf-8').splitlines()[1:]  # the first tells the version
+    merges = [(first, second) for first, _, second in (line.partition(' ') for line in lines if line)]
+    made = {first + second for first, second in merges}
+    others = {*SPECIAL_TOKENS, MASK, '<|endoftext|>'}
+    joined = {token for token in vocabulary if len(token) > 1 and not token.startswith(FILLER)} - others
+    if made != joined:
+        raise ValueError(
+            f'{merges_file} is not the vocab.bpe of this vocabulary: {len(joined - made)} of its tokens come from no merge, '
+            f'{len(made - joined)} merges make none of them.'
+        )
+    return merges
 
 
 def write_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]], folder: Path) -> None:
@@ -63,8 +86,8 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     try:
         vocabulary = roberta_vocabulary(args.encoder, args.dict)
-        lines = args.merges.read_text(encoding='utf-8').splitlines()[1:]  # the first tells the version
-        merges = [(first, second) for first, _, second in (line.partition(' ') for line in lines if line)]
+        merges = read_merges(args.merges, vocabulary)
+        args.folder.mkdir(parents=True, exist_ok=True)
         write_tokenizer(vocabulary, merges, args.folder)
     except (ValueError, OSError) as error:
         sys.exit(f'error: {error}')

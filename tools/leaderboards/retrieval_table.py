@@ -41,7 +41,7 @@ def read_results(arguments: list[str]) -> dict[str, dict[str, float]]:
             raise ValueError(f'{argument!r}: give each data set once, as coco=FILE or flickr30k=FILE.')
         try:
             metrics = json.loads(Path(file).read_text())
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise ValueError(f'{file} is no JSON: {error}.') from None
         if not isinstance(metrics, dict):
             raise ValueError(f'{file} holds {type(metrics).__name__}, expected an object of metrics.')

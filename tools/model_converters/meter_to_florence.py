@@ -12,21 +12,35 @@ import argparse
 import sys
 from pathlib import Path
 
+from torch import Tensor
+
 from florence.models.converters.checkpoint_file import read_state_dict, write_state_dict
 from florence.models.converters.meter import HEADS, florence_to_meter, meter_to_florence
 from florence.models.heads.answer_vocabulary_module import AnswerVocabularyModule
 from florence.models.language import HFTokenizer, TokenizerModule
 
 
-def extra_states(tokenizer: str | None, answers: Path | None, has_answers: bool) -> dict:
-    """What our checkpoints hold and METER's do not."""
+CLASSIFIER, WORDS = 'vqa_classifier.3.weight', 'text_transformer.embeddings.word_embeddings.weight'
+
+
+def extra_states(tokenizer: str | None, answers: Path | None, state_dict: dict[str, Tensor]) -> dict:
+    """What our checkpoints hold and METER's do not, of the sizes that its weights have."""
+    has_answers = CLASSIFIER in state_dict
     if tokenizer is None:
         raise ValueError("name the checkpoint's tokenizer, a hub name or folder: --tokenizer roberta-base")
     if has_answers and answers is None:
         raise ValueError("name the file of the checkpoint's answers, in the order of its classifier: --answers FILE")
-    states = {'encoder.tokenizer._extra_state': TokenizerModule(HFTokenizer(tokenizer)).get_extra_state()}
+    words = HFTokenizer(tokenizer)
+    num_rows = len(state_dict.get(WORDS, ()))
+    if 0 < num_rows < words.vocab_size:
+        raise ValueError(f'tokenizer {tokenizer} has {words.vocab_size} tokens, the checkpoint knows {num_rows}: name its own.')
+    states = {'encoder.tokenizer._extra_state': TokenizerModule(words).get_extra_state()}
     if has_answers:
-        states['head.answers._extra_state'] = AnswerVocabularyModule(answers).get_extra_state()
+        known = AnswerVocabularyModule(answers)
+        num_answers = len(state_dict[CLASSIFIER])
+        if len(known.vocabulary) != num_answers:
+            raise ValueError(f'{answers} has {len(known.vocabulary)} answers, the checkpoint gives {num_answers}: name its own.')
+        states['head.answers._extra_state'] = known.get_extra_state()
     return states
 
 
@@ -49,8 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
         if args.reverse:
             result = florence_to_meter(state_dict, task=args.task)
         else:
-            has_answers = any(key.startswith('vqa_classifier.') for key in state_dict)
-            states = extra_states(args.tokenizer, args.answers, has_answers)
+            states = extra_states(args.tokenizer, args.answers, state_dict)
             result = meter_to_florence(state_dict, extra_states=states)
         write_state_dict(result, args.target, wrapper='state_dict')
     except (ValueError, OSError) as error:

@@ -20,8 +20,9 @@ test_pipeline = [
 def _set(year_split, split, **arguments):
     return dict(
         type='CocoCaptions',
-        ann_file=f'{data_root}annotations/captions_{year_split}2014.json',
-        data_root=f'{data_root}{year_split}2014',
+        ann_file=f'annotations/captions_{year_split}2014.json',
+        data_root=data_root,
+        data_prefix=dict(img_path=f'{year_split}2014'),
         karpathy_file=karpathy_file,
         split=split,
         **arguments,

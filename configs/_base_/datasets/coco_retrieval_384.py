@@ -22,8 +22,9 @@ train_dataloader = dict(
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type='CocoCaptions',
-        ann_file=data_root + 'annotations/captions_train2014.json',
-        data_root=data_root + 'train2014',
+        ann_file='annotations/captions_train2014.json',
+        data_root=data_root,
+        data_prefix=dict(img_path='train2014'),
         pipeline=train_pipeline,
     ),
 )
@@ -34,8 +35,9 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CocoCaptions',
-        ann_file=data_root + 'annotations/captions_val2014.json',
-        data_root=data_root + 'val2014',
+        ann_file='annotations/captions_val2014.json',
+        data_root=data_root,
+        data_prefix=dict(img_path='val2014'),
         karpathy_file=data_root + 'annotations/dataset_coco.json',
         split='test',
         test_mode=True,

@@ -12,7 +12,7 @@ answers = [
 ]  # fmt: skip
 pipeline = [dict(type='PackImageText')]
 train_dataloader = dict(
-    batch_size=96,  # twelve scenes
+    batch_size=96,  # twelve scenes; two processes take turns at the entries: each gets half of the questions about 24 scenes
     num_workers=0,  # rendering takes 0.1 ms a scene: a worker process would cost more than it saves
     drop_last=True,
     sampler=dict(type='InfiniteSampler', shuffle=False),

@@ -50,8 +50,9 @@ val_dataloader = dict(
         sampler=dict(type='DefaultSampler', shuffle=False),
         dataset=dict(
             type='CocoCaptions',
-            ann_file='data/coco/annotations/captions_val2014.json',
-            data_root='data/coco/val2014',
+            ann_file='annotations/captions_val2014.json',
+            data_root='data/coco',
+            data_prefix=dict(img_path='val2014'),
             karpathy_file='data/coco/annotations/dataset_coco.json',
             split='test',
             test_mode=True,

@@ -3,8 +3,9 @@ default_scope = 'florence'
 image_size = 384
 data_root = 'data/flickr30k/'
 annotations = dict(
-    ann_file=data_root + 'results_20130124.token',
-    data_root=data_root + 'flickr30k-images',
+    ann_file='results_20130124.token',
+    data_root=data_root,
+    data_prefix=dict(img_path='flickr30k-images'),
     karpathy_file=data_root + 'dataset_flickr30k.json',
 )
 train_pipeline = [

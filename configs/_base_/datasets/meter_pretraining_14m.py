@@ -1,7 +1,8 @@
 # The pairs of Florence's vision-language pretraining (arXiv 2111.11432, section 3.7): COCO, Visual Genome, SBU, CC3M and CC12M,
 # 14 M images with 20 M captions, at 384 px. Each time an image is read one of its captions is drawn. Images below
 # data/<set>/images, named by their row (CC3M, CC12M) or as on the web (SBU); sets that img2dataset packed into shards: see
-# cc15m.py. Karpathy's val and test splits of COCO are not trained on.
+# cc15m.py. The captions of Karpathy's val and test splits of COCO are not trained on; some of their images are in Visual Genome,
+# which METER did not take out either.
 default_scope = 'florence'
 image_size = 384
 train_pipeline = [

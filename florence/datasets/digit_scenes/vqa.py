@@ -24,7 +24,8 @@ class DigitSceneVQA(DigitSceneDataset):
         questions_per_scene: Questions about each scene, entries that follow each other.
 
     Raises:
-        ValueError: If a question type is unknown, or the recipe has more objects than there are numbers among the answers.
+        ValueError: If a question type is unknown, there is no question about a scene, or the recipe has more objects than there
+            are numbers among the answers.
     """
 
     def __init__(
@@ -44,6 +45,8 @@ class DigitSceneVQA(DigitSceneDataset):
             raise ValueError(f'question_types must be some of {QUESTION_TYPES}, got {tuple(question_types)}.')
         if len(self.sampler.recipe.num_objects_probs) > MAX_OBJECTS:
             raise ValueError(f'DigitSceneVQA asks about at most {MAX_OBJECTS} objects: shorten num_objects_probs.')
+        if questions_per_scene < 1:
+            raise ValueError(f'questions_per_scene must be 1 or more, got {questions_per_scene}.')
         self.question_types = tuple(question_types)
         self.questions_per_scene = questions_per_scene
 

@@ -168,7 +168,8 @@ def rank_share(model: Any, share: EncodedShare, gallery: Gallery, settings: Rank
             sample = share.samples[place]
             if settings.similarity_weight:
                 others = embeds[1] if own_texts is None else embeds[1][own_texts]
-                own_scores = own_scores + settings.similarity_weight * (others @ sample.image_embeds)
+                # Not as a matrix product, which autocast would compute in half precision.
+                own_scores = own_scores + settings.similarity_weight * (others * sample.image_embeds).sum(1)
             sample.pair_scores = own_scores
             if own_texts is not None:
                 sample.pair_texts, sample.pair_lists = own_texts.int(), lists

@@ -11,9 +11,7 @@ from torch import Tensor
 
 from florence.evaluation.functional.positive_pairs import PositivePairs
 from florence.evaluation.functional.rank_counting import RetrievalRanks
-
-OF_IMAGE, OF_TEXT = 1, 2
-"""Bits of `ScoredPairs.lists`: the text is among the image's candidates; the image is among the text's."""
+from florence.tasks.candidate_lists import OF_IMAGE, OF_TEXT
 
 
 @dataclass(frozen=True)

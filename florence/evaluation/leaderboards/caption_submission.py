@@ -139,7 +139,7 @@ def read_references(path: str | Path) -> tuple[dict[int, list[str]], dict[int, s
     Raises:
         FileNotFoundError: If there is no such file.
         KeyError: If a field is missing.
-        ValueError: If a reference is of an image that the file does not list, or an image has none.
+        ValueError: If a reference is no text or of an image that the file does not list, or an image has none.
     """
     image_ids = read_image_ids(path)
     content = read_json_object(path, 'images', 'annotations')
@@ -148,6 +148,8 @@ def read_references(path: str | Path) -> tuple[dict[int, list[str]], dict[int, s
         require_fields(entry, ['image_id', 'caption'], f'{path}: an annotation')
         if entry['image_id'] not in references:
             raise ValueError(f'{path}: an annotation is of image {entry["image_id"]!r}, which is not in images.')
+        if not isinstance(entry['caption'], str):
+            raise ValueError(f'{path}: a caption of image {entry["image_id"]} is {entry["caption"]!r}, expected a text.')
         references[entry['image_id']].append(entry['caption'])
     without = [image_id for image_id, own in references.items() if not own]
     if without:
@@ -173,11 +175,13 @@ def score_captions(
         metrics, document_frequency: As for `caption_scores`.
 
     Raises:
-        ValueError: If an image is missing, unknown or captioned twice, or a domain is not one of `DOMAINS`.
+        ValueError: If there is no image, one is missing, unknown or captioned twice, or a domain is not one of `DOMAINS`.
     """
     unknown = sorted(set((domains or {}).values()) - set(DOMAINS))
     if unknown:
         raise ValueError(f'domains are {", ".join(DOMAINS)}; the file has {", ".join(map(repr, unknown))}.')
+    if not references:
+        raise ValueError('no image is left to score: are the results those of the images of the references?')
     chosen = choose_metrics(metrics)
     entries = submission_captions(captions, list(references))
     hypotheses = ptb_tokenize([entry['caption'] for entry in entries])

@@ -19,7 +19,9 @@ def coverage_problems(given: Sequence[Hashable], expected: Sequence[Hashable], w
     unknown = [key for key in counts if key not in wanted]
     twice = [key for key, count in counts.items() if count > 1]
     missing = [key for key in expected if key not in counts]
+    repeated = [key for key, count in Counter(expected).items() if count > 1]
     kinds = (
+        (repeated, 'stand more than once in the test file: list no file twice'),
         (unknown, 'are answered that the test file does not have: is it of the same split'),
         (twice, 'are answered more than once'),
         (missing, f'of {len(expected)} are not answered'),

@@ -47,7 +47,7 @@ def read_nlvr2(path: str | Path) -> list[dict]:
     Raises:
         FileNotFoundError: If there is no such file.
         KeyError: If an example has no identifier.
-        ValueError: If a line is no JSON.
+        ValueError: If a line is no JSON object, or an identifier has another form than `<split>-<set>-<pair>-<sentence>`.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'no annotation file {path}: check the path.')
@@ -58,7 +58,14 @@ def read_nlvr2(path: str | Path) -> list[dict]:
                 example = json.loads(line)
             except ValueError as error:
                 raise ValueError(f'{path}, line {number} is no JSON: {error}.') from None
-            examples.append(require_fields(example, ('identifier',), f'{path}, line {number}'))
+            if not isinstance(example, dict):
+                raise ValueError(f'{path}, line {number} must hold an object, it holds {type(example).__name__}.')
+            require_fields(example, ('identifier',), f'{path}, line {number}')
+            if str(example['identifier']).count('-') != 3:
+                raise ValueError(
+                    f'{path}, line {number}: an identifier is <split>-<set>-<pair>-<sentence>, not {example["identifier"]!r}.'
+                )
+            examples.append(example)
     return examples
 
 

@@ -83,6 +83,11 @@ def retrieval_table(results: Mapping[str, Mapping[str, float]], model: str = 'ou
         found = repr(strangers[0]) if strangers else 'nothing'
         error: type[Exception] = KeyError if strangers else ValueError
         raise error(f'the retrieval table holds results of {", ".join(known)}, got {found}.')
+    for dataset, metrics in results.items():
+        if not any(name.endswith(COLUMNS[0]) for name in metrics):
+            raise KeyError(
+                f'{dataset} has no {COLUMNS[0]}, it has {", ".join(metrics) or "nothing"}: give the figures of a retrieval.'
+            )
     tables = []
     for protocol in PROTOCOLS:
         rows = [
@@ -168,9 +173,10 @@ def check_retrieval_table(path: str | os.PathLike) -> list[str]:
     """
     try:
         content = json.loads(Path(path).read_text())
-        rows = {table['title']: list(table['rows']) for table in content['tables']}
+        rows = {table['title']: [{**row, 'model': row['model'], 'source': row['source']} for row in table['rows']]
+                for table in content['tables']}  # fmt: skip
         missing = _missing(content['tables'])
-    except (json.JSONDecodeError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         return [f'not a retrieval table: {type(error).__name__} {error}']
     problems = []
     for protocol in PROTOCOLS:

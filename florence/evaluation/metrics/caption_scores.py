@@ -60,14 +60,17 @@ class CaptionScores(BaseMetric):
 
         Raises:
             KeyError: If a field is missing, or a sample has neither `image_id` nor `sample_id`.
+            ValueError: If the references are one text instead of a list.
         """
         for sample in data_samples:
             (caption,) = read_fields(self, sample, 'pred_caption')
-            references = () if self.format_only else tuple(read_fields(self, sample, 'captions')[0])
+            references = () if self.format_only else read_fields(self, sample, 'captions')[0]
+            if isinstance(references, str):
+                raise ValueError(f'CaptionScores: captions of a sample is the text {references!r}, expected a list of texts.')
             key = sample.get('image_id', sample.get('sample_id'))
             if key is None:
                 raise KeyError(f'CaptionScores needs image_id or sample_id, a sample has {sorted(sample)}: pack one of them.')
-            self.results.append((key, caption, references))
+            self.results.append((key, caption, tuple(references)))
 
     def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
         """Scores of the whole data set times 100; none with `format_only`.

@@ -10,7 +10,7 @@ from torch import Tensor
 from florence.evaluation.functional.fused_retrieval import ScoredPairs, reranked_ranks
 from florence.evaluation.functional.positive_pairs import PositivePairs
 from florence.evaluation.functional.retrieval import RetrievalRanks, retrieval_ranks, score_ranks
-from florence.evaluation.metrics.retrieval_figures import check_images, check_ks, recall_figures, whole_figures
+from florence.evaluation.metrics.retrieval_figures import check_fold_size, check_images, check_ks, recall_figures, whole_figures
 from florence.evaluation.metrics.sample_fields import read_fields
 from florence.registry import METRICS
 
@@ -30,7 +30,7 @@ class FusedRetrieval(BaseMetric):
         collect_device, prefix, collect_dir: As for every mmengine metric.
 
     Raises:
-        ValueError: If `ks` is empty or holds a number below 1.
+        ValueError: If `ks` is empty or holds a number below 1, or `fold_size` is below 1.
     """
 
     default_prefix = ''
@@ -46,7 +46,7 @@ class FusedRetrieval(BaseMetric):
         collect_dir: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
-        self.ks, self.fold_size, self.same_text_is_positive = check_ks(ks), fold_size, same_text_is_positive
+        self.ks, self.fold_size, self.same_text_is_positive = check_ks(ks), check_fold_size(fold_size), same_text_is_positive
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what the loop gave of each sample.

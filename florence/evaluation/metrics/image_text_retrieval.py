@@ -7,7 +7,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 
 from florence.evaluation.functional.retrieval import fold_ranks, retrieval_ranks
-from florence.evaluation.metrics.retrieval_figures import check_images, check_ks, recall_figures, whole_figures
+from florence.evaluation.metrics.retrieval_figures import check_fold_size, check_images, check_ks, recall_figures, whole_figures
 from florence.evaluation.metrics.sample_fields import read_fields
 from florence.registry import METRICS
 
@@ -26,6 +26,9 @@ class ImageTextRetrieval(BaseMetric):
         chunk_size: Images compared at once; memory grows with it.
         fold_size: Images per fold: 1000 for the "COCO 1K" figures of the 5,000 test images. None = no folds.
         collect_device, prefix, collect_dir: As for every mmengine metric.
+
+    Raises:
+        ValueError: If `ks` is empty or holds a number below 1, or `fold_size` is below 1.
     """
 
     default_prefix = ''
@@ -43,7 +46,7 @@ class ImageTextRetrieval(BaseMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
         self.ks = check_ks(ks)
-        self.fold_size = fold_size
+        self.fold_size = check_fold_size(fold_size)
         self.rank_options: dict[str, Any] = {'same_text_is_positive': same_text_is_positive, 'chunk_size': chunk_size}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

@@ -41,9 +41,20 @@ def check_ks(ks: Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: If there is none, or one is no whole number from 1 on.
     """
-    if not ks or min(ks) < 1:
-        raise ValueError(f'ks must hold whole numbers from 1 on, got {ks!r}.')
+    if not isinstance(ks, Sequence) or not ks or not all(isinstance(k, int) and k >= 1 for k in ks):
+        raise ValueError(f'ks must be a list of whole numbers from 1 on, got {ks!r}.')
     return tuple(ks)
+
+
+def check_fold_size(fold_size: int | None) -> int | None:
+    """Images per fold; None = no folds.
+
+    Raises:
+        ValueError: If it is no whole number from 1 on.
+    """
+    if fold_size is not None and (not isinstance(fold_size, int) or fold_size < 1):
+        raise ValueError(f'fold_size must be a whole number from 1 on, or None for no folds, got {fold_size!r}.')
+    return fold_size
 
 
 def check_images(

@@ -33,9 +33,10 @@ class AnswerVocabularyModule(nn.Module):
             scores: Answer -> score, one dict per question.
         """
         targets = torch.zeros(len(scores), len(self.vocabulary))
-        for row, found in enumerate(self.vocabulary.targets(scores)):
-            for index, score in found.items():
-                targets[row, index] = score
+        found = self.vocabulary.targets(scores)
+        rows = [row for row, target in enumerate(found) for _ in target]
+        columns = [index for target in found for index in target]
+        targets[rows, columns] = torch.tensor([score for target in found for score in target.values()])
         return targets
 
     def get_extra_state(self) -> Tensor:

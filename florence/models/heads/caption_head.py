@@ -91,8 +91,11 @@ class CaptionHead(BaseModule):
             encoder: The encoders and fusion.
             inputs: Normalised images, `(B, 3, H, W)`.
             data_samples: With `text`.
+
+        Raises:
+            ValueError: If a sample has no text.
         """
-        input_ids, targets = self.training_tokens(encoder.tokenizer.tokenizer, [sample.text for sample in data_samples])
+        input_ids, targets = self.training_tokens(encoder.tokenizer.tokenizer, _texts(data_samples))
         input_ids, targets = input_ids.to(inputs.device), targets.to(inputs.device)
         hidden = self.decoder(input_ids, image_stream(encoder.fusion, encoder.encode_image(inputs)))
         learned = targets != IGNORED
@@ -114,7 +117,7 @@ class CaptionHead(BaseModule):
             Ids `(B, L)`, and targets `(B, L)`, -100 at the prompt and at padding.
 
         Raises:
-            ValueError: If the prompt's tokens are others when a caption follows.
+            ValueError: If the prompt's tokens are others when a caption follows, or leave no room for one.
         """
         encoded = tokenizer([f'{self.prompt} {text}' if self.prompt else text for text in texts])
         input_ids, keep = _with_start(tokenizer, encoded['input_ids']), encoded['attention_mask'].bool()
@@ -129,7 +132,13 @@ class CaptionHead(BaseModule):
         """Ids that a caption begins with: the start token, and the prompt."""
         if not self.prompt:
             return [_start_id(tokenizer)]
-        return _with_start(tokenizer, tokenizer([self.prompt])['input_ids'])[0, :-1].tolist()
+        tokens = _with_start(tokenizer, tokenizer([self.prompt])['input_ids'])[0, :-1].tolist()
+        if len(tokens) + 1 >= tokenizer.context_length:  # the end token makes it full
+            raise ValueError(
+                f'CaptionHead: the prompt fills all {tokenizer.context_length} tokens of a text: shorten it, or raise '
+                'context_length of the tokenizer.'
+            )
+        return tokens
 
     @torch.no_grad()
     def predict(self, encoder: METEREncoder, inputs: Tensor, data_samples: list[ImageTextSample]) -> list[ImageTextSample]:
@@ -170,6 +179,15 @@ class CaptionHead(BaseModule):
         return [hypotheses[0] for hypotheses in results]
 
 
+def _texts(samples: list[ImageTextSample]) -> list[str]:
+    texts = [sample.get('text', '') for sample in samples]
+    missing = [sample.get('sample_id') for sample, text in zip(samples, texts, strict=True) if not text.strip()]
+    if missing:
+        # Behind a prompt an empty caption would be a text, and teach that nothing follows.
+        raise ValueError(f'{len(missing)} samples have no text, e.g. {missing[0]!r}: check that PickCaption is in the pipeline.')
+    return texts
+
+
 def _start_id(tokenizer: BaseTokenizer) -> int:
     return tokenizer.eot_id if tokenizer.sot_id is None else tokenizer.sot_id
 
@@ -185,7 +203,6 @@ def _no_words(tokenizer: BaseTokenizer, decoder: CaptionDecoder) -> Tensor:
     """Ids that no caption may hold: special tokens, and rows of the embedding that no token has."""
     vocab_size = len(decoder.bias)
     forbidden = torch.ones(vocab_size, dtype=torch.bool)
-    forbidden[list(tokenizer.vocabulary().values())] = False
-    forbidden[list(tokenizer.special_ids)] = True
+    forbidden[tokenizer.ordinary_ids()] = False
     forbidden[tokenizer.eot_id] = False
     return forbidden.nonzero()[:, 0]

@@ -142,9 +142,19 @@ class PretrainHead(BaseModule):
         """Logits and targets of the hidden tokens, `(N, V)` fp32 and `(N,)`, and which text each belongs to, `(N,)`."""
         labels = labels.to(text.device)
         rows, columns = (labels != IGNORED).nonzero(as_tuple=True)
-        word_weight = encoder.text_tower.get_parameter('token_embedding.weight') if self.mlm.tied else None
+        word_weight = self._word_weight(encoder) if self.mlm.tied else None
         # Most tokens are not hidden: the vocabulary is multiplied for those only that are.
         return self.mlm(text[rows, columns], word_weight).float(), labels[rows, columns], rows
+
+    def _word_weight(self, encoder: METEREncoder) -> Tensor:
+        weight = encoder.text_tower.get_parameter('token_embedding.weight')
+        expected = (self.mlm.vocab_size, self.mlm.dense.out_features)
+        if tuple(weight.shape) != expected:
+            raise ValueError(
+                f'PretrainHead(tied=True) needs a word embedding of (vocab_size, embed_dims) = {expected}, the text tower has '
+                f'{tuple(weight.shape)}: set tied=False.'
+            )
+        return weight
 
     def _count_right(self, encoder: METEREncoder, text: Tensor, image: Tensor, text_mask: Tensor, labels: Tensor) -> list[int]:
         fused, _ = encoder.fuse(text, image, text_mask)

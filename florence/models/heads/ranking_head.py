@@ -120,7 +120,8 @@ class RankingHead(BaseModule):
             row = torch.cat([right[:, None], false.view_as(keep).masked_fill(~keep, -torch.inf)], 1)  # (B, 1 + K)
             row = row[keep.any(1)]
             losses[f'loss_{name}'] = F.cross_entropy(row, torch.zeros(len(row), dtype=torch.int64, device=row.device))
-            losses[f'{name}_first'] = (row.detach().argmax(1) == 0).float().mean()
+            # A tie with a false one is no success: equal scores for all would be one in every row.
+            losses[f'{name}_first'] = (row[:, :1] > row[:, 1:]).all(1).float().mean()
         return losses
 
     @torch.no_grad()
@@ -185,7 +186,11 @@ class RankingHead(BaseModule):
         with torch.set_grad_enabled(not self.is_frozen and torch.is_grad_enabled()):
             image, text, scale = self.two_tower.encode(self.scaled(inputs), samples)
             losses = {} if self.is_frozen else self.two_tower.loss_from((image, text, scale), samples)
-        return losses, (scale * image @ text.t()).detach() if self.negatives == 'hard' else uniform
+        if self.negatives == 'random':
+            return losses, uniform
+        # Half precision would round items that are much alike to one logit.
+        with torch.no_grad(), torch.autocast(inputs.device.type, enabled=False):
+            return losses, scale * image @ text.t()
 
     def scaled(self, inputs: Tensor) -> Tensor:
         """Images at the size of the two-tower model, `(B, 3, S, S)`."""

@@ -27,6 +27,9 @@ class SentenceHead(BaseModule):
         num_images: Images of a sample, as the encoder's.
         hidden_dims: Hidden width of the classifier; None = 2 D.
         init_cfg: Initialisation of mmengine.
+
+    Raises:
+        ValueError: If the classes are not two or more distinct names.
     """
 
     def __init__(
@@ -39,6 +42,8 @@ class SentenceHead(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if isinstance(classes, str) or len(set(classes)) < max(2, len(classes)):
+            raise ValueError(f'SentenceHead needs two or more distinct classes, got {classes!r}.')
         self.classes, self.num_images = tuple(classes), num_images
         self.classifier = pair_classifier(num_images * 2 * embed_dims, hidden_dims or 2 * embed_dims, len(self.classes))
 

@@ -122,13 +122,19 @@ class RobertaEncoder(nn.Module):
 
         Raises:
             FileNotFoundError: If there is no such folder and no such model on the hub.
-            ValueError: If its sizes are not those of this tower.
+            ValueError: If its sizes are not those of this tower, or weights of this tower are not in it.
         """
         if self.pretrained is None:
             return
         from transformers import RobertaModel
 
-        source = _read('model', RobertaModel, self.pretrained, add_pooling_layer=False)
+        source, report = _read('model', RobertaModel, self.pretrained, add_pooling_layer=False, output_loading_info=True)
+        missing = sorted(report['missing_keys'])  # the library would start them anew
+        if missing:
+            raise ValueError(
+                f'RobertaEncoder: {self.pretrained!r} holds no weights of {len(missing)} parameters, e.g. {missing[0]}: give '
+                'those of a RoBERTa.'
+            )
         own, found = self.model.state_dict(), source.state_dict()
         unlike = [name for name in own if name not in found or found[name].shape != own[name].shape]
         if unlike or len(own) != len(found):
@@ -184,8 +190,12 @@ class RobertaEncoder(nn.Module):
 
 
 def _read(what: str, kind: type, name_or_folder: str, **options: Any) -> Any:
+    from safetensors import SafetensorError
+
     try:
         return kind.from_pretrained(name_or_folder, **options)  # type: ignore[attr-defined]
+    except SafetensorError as error:
+        raise ValueError(f'the weights of RoBERTa in {name_or_folder!r} cannot be read ({error}): fetch them again.') from error
     except (OSError, ValueError) as error:
         raise FileNotFoundError(
             f'no RoBERTa {what} {name_or_folder!r} in a local folder or on the Hugging Face hub: give the name of a hub '

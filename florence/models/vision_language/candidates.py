@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-OF_IMAGE, OF_TEXT = 1, 2
-"""Bits of the lists that a pair is in: the text is among the image's candidates; the image is among the text's."""
+from florence.tasks.candidate_lists import OF_IMAGE, OF_TEXT
 
 
 class CandidatePairs:

@@ -89,7 +89,16 @@ class METEREncoder(BaseModule):
         Args:
             maps: As the image tower returns them, `(B, C_i, H_i, W_i)` each.
             position: As for `encode_image`.
+
+        Raises:
+            ValueError: If there is no token type for that position.
         """
+        num_images = len(self.token_types.weight) - IMAGE_TYPE
+        if position >= num_images:
+            raise ValueError(
+                f'METEREncoder has num_images={num_images}, its task asks for image {position + 1} of a sample: set num_images '
+                'of the encoder to that of the head.'
+            )
         tokens = [self._cells(proj, feature_map) for proj, feature_map in zip(self.image_proj, maps, strict=True)]
         return torch.cat(tokens, 1) + self.token_types.weight[IMAGE_TYPE + position]
 

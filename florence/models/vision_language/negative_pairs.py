@@ -58,7 +58,9 @@ def draw_images(matches: Tensor, image: Tensor, negatives: str) -> tuple[Tensor,
     """
     weights = (~matches).float()
     if negatives == 'hard':
-        weights *= (_likeness(image.detach()) / HARD_TEMPERATURE).softmax(1).clamp(min=1e-6)
+        likeness = (_likeness(image.detach()) / HARD_TEMPERATURE).softmax(1)
+        # Not a number: then the loss is none either, which `FiniteLossHook` says.
+        weights *= likeness.nan_to_num(0.0).clamp(min=1e-6)
     num_pairs = len(matches)
     gets_other = torch.zeros(num_pairs, dtype=torch.bool)
     gets_other[torch.randperm(num_pairs)[num_pairs // 2 :]] = True

@@ -122,6 +122,8 @@ def test_only_the_types_that_are_asked_for():
         DigitSceneVQA(1, split='train', question_types=['count', 'shape'])
     with pytest.raises(ValueError, match='question_types must be some of'):
         DigitSceneVQA(1, split='train', question_types=[])
+    with pytest.raises(ValueError, match='questions_per_scene must be 1 or more, got 0'):
+        DigitSceneVQA(1, split='train', questions_per_scene=0)
     with pytest.raises(ValueError, match='at most 4 objects'):
         DigitSceneVQA(1, split='train', recipe=dict(num_objects_probs=(0.2,) * 5))
     alone = dict(num_objects_probs=(1.0,))

@@ -122,3 +122,13 @@ def test_references_are_checked(tmp_path):
     (tmp_path / 'test.json').write_text('{"images": [], "annotations": [{"image_id": 4, "caption": "a"}]}')
     with pytest.raises(ValueError, match='image 4, which is not in images'):
         read_references(tmp_path / 'test.json')
+    for images, annotation, message in (
+        ('{"id": 1}', '{"image_id": 1, "caption": null}', 'a caption of image 1 is None, expected a text'),
+        ('1', '{"image_id": 1, "caption": "a"}', 'an image must be an object with id, it is 1'),
+        ('{"id": 1}', '3', 'an annotation must be an object with image_id, caption, it is 3'),
+    ):
+        (tmp_path / 'test.json').write_text(f'{{"images": [{images}], "annotations": [{annotation}]}}')
+        with pytest.raises(ValueError, match=message):
+            read_references(tmp_path / 'test.json')
+    with pytest.raises(ValueError, match='no image is left to score'):
+        score_captions([], {}, metrics=METRICS)

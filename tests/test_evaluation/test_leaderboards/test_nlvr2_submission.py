@@ -76,3 +76,18 @@ def test_real_file(test_data):
     assert len(examples) == 8
     always_true = [(row['identifier'], 'True') for row in examples]
     assert score_predictions(always_true, examples) == {'accuracy': 50.0, 'consistency': 0.0}
+
+
+@pytest.mark.parametrize(
+    ('line', 'message'), [('{"identifier": "dev-1-0"}', "not 'dev-1-0'"), ('3', 'line 1 must hold an object, it holds int')]
+)
+def test_examples_of_another_form(tmp_path, line, message):
+    (tmp_path / 'dev.json').write_text(line + '\n')
+    with pytest.raises(ValueError, match=message):
+        read_nlvr2(tmp_path / 'dev.json')
+
+
+def test_a_test_file_with_an_example_twice_is_no_measure():
+    predictions = list(LABELS.items())
+    with pytest.raises(ValueError, match='1 examples stand more than once in the test file'):
+        score_predictions(predictions, [*EXAMPLES, EXAMPLES[0]])

@@ -49,6 +49,7 @@ def test_tables_without_an_own_row_are_listed():
     [
         ({'coc': metrics('')}, KeyError, "coco, flickr30k, got 'coc'"),
         ({}, ValueError, 'got nothing'),
+        ({'coco': metrics(''), 'flickr30k': {'accuracy': 5.0}}, KeyError, 'flickr30k has no i2t_R@1, it has accuracy'),
         ({'coco': {'i2t_R@1': 5.0}}, KeyError, r'coco has no i2t_R@5: evaluate with ks=\(1, 5, 10\)'),
         ({'coco': metrics('', start=99.5)}, ValueError, 'coco/i2t_R@5 must be a percentage'),
     ],
@@ -84,6 +85,13 @@ def test_the_checker_finds_changes(tmp_path, where, value, problem):
     assert any(problem in found for found in check_retrieval_table(tmp_path / 'retrieval.json'))
 
 
+@pytest.mark.parametrize('content', ['{', '[]', '{"tables": 3}', '{"tables": [{"title": "a", "rows": [{"source": null}]}]}'])
+def test_the_checker_says_what_is_no_table(tmp_path, content):
+    (tmp_path / 'retrieval.json').write_text(content)
+    (problem,) = check_retrieval_table(tmp_path / 'retrieval.json')
+    assert problem.startswith('not a retrieval table')
+
+
 def test_the_tool_writes_and_checks(tmp_path, monkeypatch, capsys):
     import runpy
 
@@ -100,3 +108,7 @@ def test_the_tool_writes_and_checks(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as exited:
         tool('write', tmp_path / 'out', 'coco.json')
     assert exited.value.code.startswith("error: 'coco.json': give each data set once")
+    (tmp_path / 'coco.json').write_bytes(b'\xff\xfe')
+    with pytest.raises(SystemExit) as exited:
+        tool('write', tmp_path / 'out', f'coco={tmp_path}/coco.json')
+    assert exited.value.code.startswith(f'error: {tmp_path}/coco.json is no JSON')

@@ -102,6 +102,11 @@ def test_the_tool(swin, tmp_path, repo_root, capsys):
     for lacking in ([], options[:2]):
         with pytest.raises(SystemExit, match='error: name the'):
             tool.main([source, middle, *lacking])
+    (tmp_path / 'other.json').write_text('["yes", "no"]')
+    with pytest.raises(SystemExit, match='other.json has 2 answers, the checkpoint gives 5'):
+        tool.main([source, middle, *options[:2], '--answers', str(tmp_path / 'other.json')])
+    with pytest.raises(ValueError, match='has 6 tokens, the checkpoint knows 4'):
+        tool.extra_states(options[1], None, {tool.WORDS: torch.zeros(4, 2)})
     tool.main([source, middle, *options])
     model = small_meter(HEADS['vqa'], embed='patch')
     from florence.models.language import HFTokenizer

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 from tiny_captioner import ROBERTA, TEXTS, TRANSFORMER, samples, tiny_captioner
 
 from florence.models.heads.caption_head import IGNORED
@@ -71,6 +70,22 @@ def test_a_prompt_that_ends_inside_a_token_is_refused():
         model.head.training_tokens(model.tokenizer.tokenizer, TEXTS)
 
 
+def test_a_prompt_that_fills_the_text_is_refused(images):
+    model = tiny_captioner(prompt='a large blue two above ' * 10)
+    for mode in ('loss', 'predict'):
+        with pytest.raises(ValueError, match='the prompt fills all 40 tokens'):
+            model(images, samples(), mode=mode)
+
+
+def test_a_sample_without_text_is_refused_behind_a_prompt_too(images):
+    model, batch = tiny_captioner(prompt='a picture of'), samples([TEXTS[0], ' ', TEXTS[1]])
+    with pytest.raises(ValueError, match="1 samples have no text, e.g. '1'"):
+        model(images, batch, mode='loss')
+    del batch[1].text
+    with pytest.raises(ValueError, match="1 samples have no text, e.g. '1'"):
+        model(images, batch, mode='loss')
+
+
 def test_captions_that_are_too_long_are_cut_and_counted(images):
     model = tiny_captioner()
     _, targets = model.head.training_tokens(model.tokenizer.tokenizer, ['seven ' * 60] * 2)
@@ -136,7 +151,7 @@ def test_learns_three_captions(images, text_tower):
         loss.backward()
         optimizer.step()
     assert [sample.pred_caption for sample in model(images, samples(), mode='predict')] == TEXTS
-    assert F.softmax(torch.tensor([loss.item(), 1.0]), 0)[0] < 0.4  # far below a nat
+    assert loss < 0.6  # nats; it begins above 5
 
 
 @pytest.mark.parametrize(

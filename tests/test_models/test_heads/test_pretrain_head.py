@@ -80,7 +80,7 @@ def test_gradients_reach_every_parameter(batch):
 
 def test_tied_words(batch):
     encoder = small_encoder()
-    with pytest.raises(RuntimeError):  # the words are 24 wide, the tokens 32
+    with pytest.raises(ValueError, match=r'\(300, 32\), the text tower has \(300, 24\): set tied=False'):
         PretrainHead(300, 32, tied=True).loss(encoder, *batch)
     head = PretrainHead(300, 24, tied=True)
     assert 'mlm.decoder.weight' not in head.state_dict()

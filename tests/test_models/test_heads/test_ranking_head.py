@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.runner.checkpoint import load_state_dict
 from tiny_meter import make_images, make_samples
 from tiny_ranking import CAPTIONS, TinyRetrievalSet, collate, tiny_ranker, two_tower_config
 
@@ -80,6 +81,13 @@ def test_two_towers_may_be_trained_along():
     assert model.head.two_tower.training and model.head.two_tower.image_proj.weight.grad.any()
 
 
+def test_equal_scores_are_no_success():
+    model = tiny_ranker(two_tower=False)
+    torch.nn.init.zeros_(model.head.score.weight)
+    losses = model(make_images(5), make_samples(TEXTS), 'loss')
+    assert losses['i2t_first'] == losses['t2i_first'] == 0 and not losses['i2t_first'].requires_grad
+
+
 def test_a_batch_that_shows_one_text_is_refused():
     with pytest.raises(ValueError, match='all 2 show one image or one text: raise batch_size'):
         tiny_ranker(two_tower=False)(make_images(2), make_samples(['six', 'six']), 'loss')
@@ -110,7 +118,8 @@ def test_score_starts_from_the_matching_head_of_a_pretraining():
     pretrained = METERModel(model.encoder, PretrainHead(vocab_size=300, embed_dims=32))
     torch.nn.init.normal_(pretrained.head.itm.fc.weight)
     torch.nn.init.normal_(pretrained.head.itm.fc.bias)
-    model.load_state_dict(pretrained.state_dict(), strict=False)
+    # As `load_from` does.
+    load_state_dict(model, pretrained.state_dict())
     assert torch.equal(model.head.score.weight, pretrained.head.itm.fc.weight[1:])
     assert torch.equal(model.head.score.bias, pretrained.head.itm.fc.bias[1:])
     assert model.head.score.weight.untyped_storage().data_ptr() != pretrained.head.itm.fc.weight.untyped_storage().data_ptr()
@@ -127,6 +136,14 @@ def test_score_starts_from_the_matching_head_of_a_pretraining():
 def test_settings_are_checked(options, message):
     with pytest.raises(ValueError, match=message):
         RankingHead(32, **options)
+
+
+def test_half_precision_does_not_coarsen_the_draw_of_negatives():
+    head, images, samples = tiny_ranker().head, make_images(5), make_samples(TEXTS)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        _, logits = head._propose(images, samples)
+        image, text, scale = head.two_tower.encode(images, samples)
+    torch.testing.assert_close(logits, (scale * image @ text.t()).detach())
 
 
 def test_random_negatives_do_not_ask_the_two_towers(monkeypatch):

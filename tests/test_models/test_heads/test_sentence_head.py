@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from tiny_meter import QUESTIONS, SENTENCE, make_images, make_samples, tiny_meter
 
+from florence.models.heads import SentenceHead
+
 TWO = {**SENTENCE, 'num_images': 2}
 
 
@@ -68,3 +70,11 @@ def test_faults_are_named():
         model(pairs(), make_samples(), 'predict')
     with pytest.raises(ValueError, match=r'SentenceHead needs 2 image\(s\) a sample, got 1'):
         tiny_meter(TWO, num_images=2)(make_images(), make_samples(), 'predict')
+
+
+def test_faults_of_a_config_are_named():
+    for classes in ((), ('a',), ('a', 'a'), 'yes'):
+        with pytest.raises(ValueError, match='needs two or more distinct classes'):
+            SentenceHead(classes, 8)
+    with pytest.raises(ValueError, match='num_images=1, its task asks for image 2 of a sample: set num_images'):
+        tiny_meter(TWO)(pairs(), make_samples(), 'predict')

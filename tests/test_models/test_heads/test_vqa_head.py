@@ -112,8 +112,28 @@ def test_faults_are_named(tmp_path):
         model(make_images(), make_samples(answer_scores=[SCORES[0], {}, {}]), 'loss')
     with pytest.raises(FileNotFoundError, match='no answer vocabulary at'):
         VQAHead(str(tmp_path / 'none.json'), 8)
+    with pytest.raises(ValueError, match='num_top_answers must be 1 or more, got 0'):
+        VQAHead(['a', 'b'], 8, num_top_answers=0)
+    with pytest.raises(ValueError, match='first_score must lie between 0 and 1, got 1'):
+        VQAHead(['a', 'b'], 8, first_score=1.0)
     with pytest.raises(ValueError, match="1 answers occur more than once in the vocabulary, e.g. 'a'"):
         VQAHead(['a', 'a'], 8)
+
+
+def test_training_questions_out_of_the_vocabulary_are_counted_and_said(monkeypatch):
+    said = []
+    monkeypatch.setattr('florence.models.heads.vqa_head.print_log', lambda message, **_: said.append(message))
+    model = tiny_meter(dict(type='VQAHead', answers=['yes', 'Two']))
+    for scores in ([{'yes': 1.0}] * 2 + [{'2': 1.0}], [{'yes': 1.0}, {'red': 1.0}, {'blue': 0.3}], [{'red': 1.0}] * 3):
+        model(make_images(), make_samples(answer_scores=scores), 'loss')
+    assert model.head.num_unreachable == 5
+    assert len(said) == 1 and 'VQAHead: 2 training question(s) had no answer among the 2 of the model' in said[0]
+
+
+def test_targets_of_an_empty_batch_of_answers():
+    module = VQAHead(ANSWERS, 8).answers
+    assert module.targets([{}, {'elephant': 1.0}]).tolist() == torch.zeros(2, len(ANSWERS)).tolist()
+    assert module.targets(SCORES).tolist() == targets().tolist()
 
 
 def test_answers_come_from_a_file_and_travel_in_the_checkpoint(tmp_path):
@@ -128,3 +148,9 @@ def test_answers_come_from_a_file_and_travel_in_the_checkpoint(tmp_path):
     ):
         with pytest.raises(ValueError, match=sentence):
             VQAHead(other, 8).load_state_dict(head.state_dict())
+
+
+def test_an_untrained_head_gives_each_answer_its_first_score():
+    classifier = VQAHead(ANSWERS, 8, first_score=0.1).classifier
+    nn.init.zeros_(classifier[-1].weight)
+    torch.testing.assert_close(classifier(torch.randn(3, 16)).sigmoid(), torch.full((3, len(ANSWERS)), 0.1))

@@ -88,6 +88,27 @@ def test_pretrained_weights_and_sizes(batch, tmp_path):
         RobertaEncoder(**{**SIZES, 'context_length': 30}, pretrained=str(tmp_path)).init_weights()
 
 
+def test_weights_that_are_not_there_are_not_started_anew(batch, tmp_path):
+    from safetensors.torch import load_file, save_file
+    from transformers import RobertaForMaskedLM
+
+    encoder = RobertaEncoder(**SIZES)
+    language_model = RobertaForMaskedLM(encoder.model.config)
+    language_model.save_pretrained(tmp_path)  # as the hub has it: with the prefix `roberta.`, and with a head
+    encoder = RobertaEncoder(**SIZES, pretrained=str(tmp_path))
+    encoder.init_weights()
+    name = 'encoder.layer.0.output.dense.weight'
+    assert torch.equal(encoder.model.get_parameter(name), language_model.roberta.get_parameter(name))
+    file = tmp_path / 'model.safetensors'
+    weights = load_file(file)
+    save_file({key.replace('roberta.', 'bert.'): value for key, value in weights.items()}, file, metadata={'format': 'pt'})
+    with pytest.raises(ValueError, match='holds no weights of 53 parameters, e.g. embeddings.LayerNorm.bias'):
+        encoder.init_weights()
+    file.write_bytes(b'broken')
+    with pytest.raises(ValueError, match='cannot be read .*: fetch them again'):
+        encoder.init_weights()
+
+
 def test_the_model_is_initialised_from_the_pretrained_weights(tmp_path):
     """mmengine's init_weights of a model reaches the tower and leaves RobertaModel's own method alone."""
     from mmengine.model import BaseModule

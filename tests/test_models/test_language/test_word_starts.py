@@ -18,7 +18,7 @@ def words_of(tokenizer, text: str) -> list[int]:
 
 
 @pytest.fixture(scope='module')
-def roberta(tmp_path_factory):
+def roberta_files():
     import os
 
     folder = os.environ.get('FLORENCE_TEST_DATA', REPO_ROOT.parent / 'shared' / 'data')
@@ -30,8 +30,14 @@ def roberta(tmp_path_factory):
     )
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
+    return tool, [source / name for name in ('encoder.json', 'vocab.bpe', 'dict.txt')]
+
+
+@pytest.fixture(scope='module')
+def roberta(roberta_files, tmp_path_factory):
+    tool, files = roberta_files
     out = tmp_path_factory.mktemp('roberta')
-    tool.main([*(str(source / name) for name in ('encoder.json', 'vocab.bpe', 'dict.txt')), str(out)])
+    tool.main([*map(str, files), str(out)])
     return HFTokenizer(str(out), context_length=50)
 
 
@@ -41,6 +47,24 @@ def test_roberta_vocabulary_is_the_published_one(roberta):
     assert (roberta.vocab_size, roberta.pad_id, roberta.sot_id, roberta.eot_id, roberta.mask_id) == (50265, 1, 0, 2, 50264)
     assert roberta.special_ids == {0, 1, 2, 3, 50264} and len(roberta.ordinary_ids()) == 50260
     assert roberta.decode(roberta(['An unbelievably grumpy corgi.'])['input_ids'][0]) == 'An unbelievably grumpy corgi.'
+
+
+def test_files_that_do_not_fit_make_no_tokenizer(roberta_files, tmp_path):
+    tool, (encoder, merges, counts) = roberta_files
+    few = tmp_path / 'few.bpe'
+    few.write_text('\n'.join(merges.read_text(encoding='utf-8').splitlines()[:100]), encoding='utf-8')
+    out = tmp_path / 'out'
+    for files, message in [
+        ((encoder, few, counts), 'few.bpe is not the vocab.bpe'),
+        ((encoder, counts, counts), 'dict.txt is not the vocab.bpe'),
+        ((merges, encoder, counts), 'vocab.bpe is not encoder.json'),
+    ]:
+        with pytest.raises(SystemExit, match=message):
+            tool.main([*map(str, files), str(out)])
+    assert not out.exists()
+    out.write_text('a file')
+    with pytest.raises(SystemExit, match='exists'):
+        tool.main([str(encoder), str(merges), str(counts), str(out)])
 
 
 def test_words_of_roberta(roberta):

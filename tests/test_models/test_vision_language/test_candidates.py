@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from florence.models.vision_language.candidates import OF_IMAGE, OF_TEXT, CandidatePairs
+from florence.models.vision_language.candidates import CandidatePairs
+from florence.tasks.candidate_lists import OF_IMAGE, OF_TEXT
 
 
 def lists_of(chosen, num_images, num_texts):

@@ -55,6 +55,11 @@ def test_hard_negatives_look_like_the_right_image():
     assert share['hard'] > 0.9 and abs(share['random'] - 7 / 31) < 0.08
 
 
+def test_features_that_are_no_numbers_are_left_to_the_guard_of_the_loss():
+    index, is_match = draw_images(torch.eye(4, dtype=torch.bool), torch.full((4, 2, 3), torch.nan), 'hard')
+    assert is_match.sum() == 2 and ((index == torch.arange(4)) == is_match.bool()).all()
+
+
 def test_where_everything_matches_nothing_is_a_negative():
     index, is_match = draw_images(torch.ones(3, 3, dtype=torch.bool), torch.randn(3, 2, 4), 'hard')
     assert index.tolist() == [0, 1, 2] and is_match.tolist() == [1, 1, 1]
