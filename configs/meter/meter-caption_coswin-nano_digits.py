@@ -14,8 +14,8 @@ warmup_iters = 50
 model = dict(head=dict(type='CaptionHead', decoding=dict(num_beams=5, max_new_tokens=40)))
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True),
-    paramwise_cfg=dict(custom_keys=dict(image_tower=dict(lr_mult=0.5))),
+    optimizer=dict(lr=5e-4, betas=(0.9, 0.98), weight_decay=0.05, fused=True),
+    paramwise_cfg=dict(custom_keys=dict(image_tower=dict(lr_mult=0.2))),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-2, by_epoch=False, begin=0, end=warmup_iters),

@@ -11,13 +11,13 @@ _base_ = [
     '../_base_/schedules/adamw_cosine.py',
 ]
 load_from = 'work_dirs/meter-pretrain_coswin-nano_digits'
-max_iters = 1000
-warmup_iters = 60
+max_iters = 1200
+warmup_iters = 40
 model = dict(head=dict(type='VQAHead', answers={{_base_.answers}}, first_score=0.03))
-train_cfg = dict(max_iters=max_iters, val_interval=250)
+train_cfg = dict(max_iters=max_iters, val_interval=300)
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True),
-    paramwise_cfg=dict(custom_keys=dict(image_tower=dict(lr_mult=0.5))),
+    optimizer=dict(lr=5e-4, betas=(0.9, 0.98), weight_decay=0.05, fused=True),
+    paramwise_cfg=dict(custom_keys=dict(image_tower=dict(lr_mult=0.2), head=dict(lr_mult=2.0))),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-2, by_epoch=False, begin=0, end=warmup_iters),

@@ -16,7 +16,7 @@ def reproduce():
 
 def test_every_twin_starts_from_a_twin(reproduce):
     twins = {twin['Name']: twin for twin in reproduce.twins('all')}
-    starts = [twin['Reproduce']['Start']['From'] for twin in twins.values() if 'Start' in twin['Reproduce']]
+    starts = [start['From'] for twin in twins.values() for start in twin['Reproduce'].get('Start', [])]
     assert starts and set(starts) <= set(twins)
     assert all((REPO_ROOT / twin['Config']).is_file() for twin in twins.values())
 
@@ -31,7 +31,7 @@ def test_a_start_is_trained_once_and_named_to_the_training(reproduce, tmp_path, 
 
     monkeypatch.setattr(reproduce, 'twins', lambda family: [dict(Name='base')])
     monkeypatch.setattr(reproduce, 'train_and_test', train)
-    model = dict(Name='next', Reproduce=dict(Start=dict(From='base', Option='model.init_cfg.checkpoint')))
+    model = dict(Name='next', Reproduce=dict(Start=[dict(From='base', Option='model.init_cfg.checkpoint')]))
     expected = ['--cfg-options', f'model.init_cfg.checkpoint={tmp_path}/base/iter_7.pth']
     assert reproduce.start_options(model, tmp_path) == expected
     assert reproduce.start_options(model, tmp_path) == expected

@@ -1,7 +1,7 @@
 """Train the embedded twins of a family and compare them with their stated figures: `python tools/misc/reproduce.py FAMILY|all`.
 
 A twin is a model of `configs/FAMILY/metafile.yml` with a `Reproduce` entry: the number of ranks, the least value of
-each metric and, with `Start`, another twin whose weights it starts from. Each is trained by `tools/dist_train.sh`, those that
+each metric and, with `Start`, other twins whose weights it starts from. Each is trained by `tools/dist_train.sh`, those that
 others start from first, evaluated on held-out data by `tools/test.py`, and compared. Exit status 1 where a figure falls short.
 """
 
@@ -41,18 +41,18 @@ def start_options(model: dict, work_dirs: Path) -> list[str]:
     """Arguments of the training that name the weights a twin starts from; those are trained first where they are not there.
 
     Args:
-        model: Entry of a metafile; `Reproduce: {Start: {From: NAME, Option: KEY}}` puts the checkpoint of NAME at KEY of the
+        model: Entry of a metafile; `Reproduce: {Start: [{From: NAME, Option: KEY}]}` puts the checkpoint of NAME at KEY of the
             config.
         work_dirs: Folder of the runs.
     """
-    start = model['Reproduce'].get('Start')
-    if start is None:
-        return []
-    folder = work_dirs / start['From']
-    if not (folder / 'last_checkpoint').exists():
-        first = next(twin for twin in twins('all') if twin['Name'] == start['From'])
-        train_and_test(first, folder)
-    return ['--cfg-options', f'{start["Option"]}={(folder / "last_checkpoint").read_text().strip()}']
+    options = []
+    for start in model['Reproduce'].get('Start', []):
+        folder = work_dirs / start['From']
+        if not (folder / 'last_checkpoint').exists():
+            first = next(twin for twin in twins('all') if twin['Name'] == start['From'])
+            train_and_test(first, folder)
+        options.append(f'{start["Option"]}={(folder / "last_checkpoint").read_text().strip()}')
+    return ['--cfg-options', *options] if options else []
 
 
 def train_and_test(model: dict, work_dir: Path) -> dict[str, float]:

@@ -1,7 +1,7 @@
 # Detailed captions of digit scenes of one to three digits at 64 px, as in pretraining; train and test show different scans.
 default_scope = 'florence'
 image_size = 64
-recipe = dict(image_size=image_size, num_objects_probs=(0.3, 0.5, 0.2), object_scale=0.55)
+recipe = dict(image_size=image_size, num_objects_probs=(0.3, 0.5, 0.2), object_scale=0.8)
 pipeline = [dict(type='PackImageText')]
 train_dataloader = dict(
     batch_size=64,

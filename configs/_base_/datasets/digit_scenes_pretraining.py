@@ -1,9 +1,9 @@
 # Digit scenes of one to three digits at 64 px with detailed captions, for vision-language pretraining; train and test show
-# different scans. Digits have the pixels that the UniCL recipe's image tower has learnt them at, on 32 px. The text's hash makes
-# equal captions match each other.
+# different scans. Digits in company are as large, in pixels, as the single ones that the UniCL recipe's image tower has learnt on
+# 32 px. The text's hash makes equal captions match each other.
 default_scope = 'florence'
 image_size = 64
-recipe = dict(image_size=image_size, num_objects_probs=(0.3, 0.5, 0.2), object_scale=0.55)
+recipe = dict(image_size=image_size, num_objects_probs=(0.3, 0.5, 0.2), object_scale=0.8)
 pipeline = [dict(type='HashTextLabel'), dict(type='PackImageText')]
 train_dataloader = dict(
     batch_size=64,

@@ -1,8 +1,9 @@
-# Questions about digit scenes of one to three digits at 64 px; train and test show different scans. Digits have the pixels that
-# the UniCL recipe's image tower has learnt them at, on 32 px. In training each scene is asked about eight times.
+# Questions about digit scenes of one to three digits at 64 px; train and test show different scans. Digits in company
+# are as large, in pixels, as the single ones that the UniCL recipe's image tower has learnt on 32 px. In training each scene is
+# asked about eight times.
 default_scope = 'florence'
 image_size = 64
-recipe = dict(image_size=image_size, num_objects_probs=(0.3, 0.5, 0.2), object_scale=0.55)
+recipe = dict(image_size=image_size, num_objects_probs=(0.3, 0.5, 0.2), object_scale=0.8)
 # Those of florence.datasets.digit_scenes.questions.ANSWERS.
 answers = [
     'yes', 'no', '1', '2', '3', '4',
@@ -21,8 +22,8 @@ train_dataloader = dict(
         num_scenes=2_000_000,
         split='train',
         recipe=recipe,
-        # What is counted, and the ground, is learnt soon.
-        question_types=['count', 'ground', *2 * ['color', 'which', 'presence', 'place', 'size']],
+        # Number and ground are learnt soon, place and size late.
+        question_types=['count', 'ground', 'place', 'size', *2 * ['color', 'which', 'presence']],
         questions_per_scene=8,
         pipeline=pipeline,
     ),
