@@ -1,4 +1,6 @@
-"""Run a model on images: `python tools/infer.py TASK --model NAME_OR_CONFIG --checkpoint CKPT INPUTS... [--text T] [--out DIR]`.
+"""Run a model on images or videos.
+
+    python tools/infer.py TASK --model NAME_OR_CONFIG --checkpoint CKPT INPUTS... [--text T] [--out DIR]
 
 Tasks:
     zero-shot-classification   which of the comma-separated classes of --text each image shows
@@ -7,6 +9,8 @@ Tasks:
     detection                  where objects of the classes of a trained detector are
     vqa                        answers to the questions of --text about each image (separated by ';')
     caption                    a description of each image
+    action                     what happens in each video: classes of a recogniser, or those of --text through two towers
+    video-retrieve             which videos fit each text of --text best (texts separated by ';')
 Results go to standard output as JSON, messages to standard error; with --out results go to DIR/results.json, too, beside
 pictures. `TASK --help` lists a task's options.
 """
@@ -22,13 +26,14 @@ import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for cu
 from mmengine.config import Config
 
 from florence.apis import (
-    CaptionInferencer, DetectionInferencer, FusedRetrievalInferencer, TwoTowerInferencer, VQAInferencer,
-    ZeroShotDetectionInferencer,
+    ActionInferencer, CaptionInferencer, DetectionInferencer, FusedRetrievalInferencer, TwoTowerInferencer,
+    VideoRetrievalInferencer, VQAInferencer, ZeroShotDetectionInferencer,
 )  # fmt: skip
 from florence.atomic_files import write_json
 from florence.user_errors import USER_ERRORS, in_words
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv')
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 
 
@@ -42,16 +47,16 @@ def find_config(name: str) -> str:
     return str(found[0])
 
 
-def find_images(inputs: list[str]) -> list[str]:
-    """Files as they are, folders as the images below them."""
+def find_images(inputs: list[str], suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[str]:
+    """Files as they are, folders as the images (or what has one of the endings) below them."""
     paths: list[str] = []
     for item in inputs:
         if Path(item).is_dir():
-            paths += sorted(str(path) for path in Path(item).rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES)
+            paths += sorted(str(path) for path in Path(item).rglob('*') if path.suffix.lower() in suffixes)
         else:
             paths.append(item)
     if not paths:
-        raise FileNotFoundError(f'no image with an ending of {", ".join(IMAGE_SUFFIXES)} in {", ".join(inputs)}.')
+        raise FileNotFoundError(f'no file with an ending of {", ".join(suffixes)} in {", ".join(inputs)}.')
     return paths
 
 
@@ -98,11 +103,24 @@ def caption(args: argparse.Namespace) -> list[dict]:
     return inferencer(find_images(args.inputs), args.out)
 
 
+def action(args: argparse.Namespace) -> list[dict]:
+    classes = None if args.text is None else split(args.text, ',')
+    inferencer = ActionInferencer(
+        find_config(args.model), args.checkpoint, args.device, classes=classes, templates=args.templates
+    )  # fmt: skip
+    return inferencer(find_images(args.inputs, VIDEO_SUFFIXES), args.top, args.out)
+
+
+def video_retrieve(args: argparse.Namespace) -> list[dict]:
+    inferencer = VideoRetrievalInferencer(find_config(args.model), args.checkpoint, args.device)
+    return inferencer.retrieve(find_images(args.inputs, VIDEO_SUFFIXES), split(args.text, ';'), args.top, args.out)
+
+
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(dest='task', required=True, metavar='TASK')
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument('inputs', nargs='+', help='image files or folders')
+    common.add_argument('inputs', nargs='+', help='image files or folders, or videos')
     common.add_argument('--model', required=True, help='config file or its name')
     common.add_argument('--checkpoint', help='weights')
     common.add_argument('--device', default='cpu', help='where the model runs')
@@ -131,6 +149,13 @@ def parse_args() -> argparse.Namespace:
     task.add_argument('--answers', type=int, default=5, help='answers of each result')
     task.add_argument('--attention', action='store_true', help='also draw what the words look at, into --out')
     add('caption', caption, 'a description of each image')
+    task = add('action', action, 'what happens in each video')
+    task.add_argument('--text', help="classes separated by ',', which two towers choose among")
+    task.add_argument('--templates', help="prompt-template set, for two towers; default: the config's")
+    task.add_argument('--top', type=int, default=5, help='classes of each result')
+    task = add('video-retrieve', video_retrieve, 'which videos fit each text best')
+    task.add_argument('--text', required=True, help="texts separated by ';'")
+    task.add_argument('--top', type=int, default=5, help='videos of each text')
     return parser.parse_args()
 
 

@@ -6,11 +6,13 @@
 * `mmaction.models.multimodal` (VindLU) imports names that transformers removed, and `importlib_metadata` and
   `timm` without requiring them. An empty package stands in for it, so VindLU's types are unknown to the
   registry.
+* Its heads turn scores into numpy arrays, which bfloat16 ones cannot become: they get single precision.
 * Five modules use names that numpy 2 removed. Only those modules see them again; numpy is left as it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 from florence.compat.finder import Mend
@@ -38,6 +40,21 @@ def _accepting_newer_mmcv(module: Any) -> Iterator[None]:
         yield
     finally:
         mmcv.__version__ = true_version
+
+
+@contextmanager
+def _scores_in_single_precision(module: Any) -> Iterator[None]:
+    yield
+    for name in ('loss_by_feat', 'predict_by_feat'):
+        setattr(module.BaseHead, name, _single_precision(getattr(module.BaseHead, name)))
+
+
+def _single_precision(method: Callable) -> Callable:
+    @wraps(method)
+    def with_float_scores(self: Any, cls_scores: Any, data_samples: Any) -> Any:
+        return method(self, cls_scores.float(), data_samples)
+
+    return with_float_scores
 
 
 @contextmanager
@@ -76,5 +93,6 @@ MENDS = (
     Mend('mmaction.models.localizers.drn', stand_in=_empty_package, is_package=True),
     Mend('mmaction.models.localizers.drn.drn', stand_in=_missing_drn),
     Mend('mmaction.models.multimodal', stand_in=_empty_package, replace=True, is_package=True),
+    Mend('mmaction.models.heads.base', around=_scores_in_single_precision),
     *(Mend(name, around=_with_removed_numpy_names) for name in USES_REMOVED_NUMPY_NAMES),
 )

@@ -15,6 +15,7 @@ from florence.datasets.pair_dataset import PairDataset
 from florence.datasets.record_pairs import RecordPairs
 from florence.datasets.snli_ve import SNLIVE
 from florence.datasets.stream_mixture import StreamMixture
+from florence.datasets.video import ActionClips, VideoCaptions
 from florence.datasets.visual_genome import VisualGenome
 from florence.datasets.visual_genome_captions import VisualGenomeCaptions
 from florence.datasets.visual_genome_qa import VisualGenomeQA
@@ -23,8 +24,8 @@ from florence.datasets.vqa_v2 import VQAv2
 from florence.datasets.webdataset_pairs import WebDatasetPairs
 
 __all__ = [
-    'BadSample', 'BadSampleGuard', 'CocoCaptions', 'CocoDetection', 'DownloadedPairs', 'EasyVQA', 'Flickr30k', 'GQA',
-    'ImageFolder', 'NLVR', 'NLVR2', 'PairDataset', 'RecordPairs', 'SNLIVE', 'StreamMixture', 'TooManyBadSamples',
-    'VQARecords', 'VQAv2', 'VisualGenome', 'VisualGenomeCaptions', 'VisualGenomeQA', 'WebDatasetPairs', 'digit_scenes',
-    'samplers', 'transforms',
+    'ActionClips', 'BadSample', 'BadSampleGuard', 'CocoCaptions', 'CocoDetection', 'DownloadedPairs', 'EasyVQA',
+    'Flickr30k', 'GQA', 'ImageFolder', 'NLVR', 'NLVR2', 'PairDataset', 'RecordPairs', 'SNLIVE', 'StreamMixture',
+    'TooManyBadSamples', 'VQARecords', 'VQAv2', 'VideoCaptions', 'VisualGenome', 'VisualGenomeCaptions',
+    'VisualGenomeQA', 'WebDatasetPairs', 'digit_scenes', 'samplers', 'transforms',
 ]  # fmt: skip

@@ -35,15 +35,30 @@ def require_fitting_weights(model: nn.Module, weights: Mapping[str, Tensor], sou
         # A tokenizer keeps its vocabulary as extra state, whose length is its own.
         if isinstance(value, Tensor) and name not in buffers and not name.endswith('_extra_state')
     }
-    given = {name.removeprefix(WRAPPER): tuple(value.shape) for name, value in weights.items() if isinstance(value, Tensor)}
-    unfit = [name for name, shape in wanted.items() if given.get(name) != shape]
+    given = {name.removeprefix(WRAPPER): value for name, value in weights.items() if isinstance(value, Tensor)}
+    unfit = [name for name, shape in wanted.items() if _shape(given, name) != shape]
+    if unfit:
+        _adapt(inner, given)
+        unfit = [name for name, shape in wanted.items() if _shape(given, name) != shape]
     if not wanted or not unfit or (not complete and len(unfit) < len(wanted)):
         return
-    found = given.get(unfit[0], 'nothing')
+    shape = _shape(given, unfit[0])
+    found = 'nothing' if shape is None else shape
     raise ValueError(
         f'{source} does not fit this model: {len(unfit)} of its {len(wanted)} weights are missing or of another shape, the first '
         f'is {unfit[0]!r}, expected {wanted[unfit[0]]}, found {found}. Give a checkpoint of this config.'
     )
+
+
+def _shape(weights: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:
+    return tuple(weights[name].shape) if name in weights else None
+
+
+def _adapt(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """What the model itself does to weights before it loads them, such as a time axis for those of an image tower; in place."""
+    for name, module in model.named_modules():
+        for hook in module._load_state_dict_pre_hooks.values():
+            hook(weights, f'{name}.' if name else '', {}, True, [], [], [])
 
 
 def innermost(model: nn.Module) -> nn.Module:

@@ -37,16 +37,22 @@ class ConvEmbed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, H, W, in_channels)` to `(B, ceil(H / stride), ceil(W / stride), embed_dims)`."""
-        pad_bottom, pad_right = self._missing(x.shape[1]), self._missing(x.shape[2])
-        if pad_bottom or pad_right:
-            x = F.pad(x, (0, 0, 0, pad_right, 0, pad_bottom))
+        x = pad_to_stride(x, self.kernel_size, self.stride, self.padding)
         x = self.proj(x.permute(0, 3, 1, 2))  # (B, embed_dims, H', W')
         return self.norm(x.permute(0, 2, 3, 1))
 
-    def _missing(self, size: int) -> int:
-        """Zeros to add at the end of a side, beyond the convolution's own padding."""
-        num_outputs = -(-size // self.stride)
-        return max(0, (num_outputs - 1) * self.stride + self.kernel_size - 2 * self.padding - size)
+
+def pad_to_stride(x: Tensor, kernel_size: int, stride: int, padding: int) -> Tensor:
+    """Zeros at the bottom and right of `(..., H, W, C)`, so that a convolution gives `ceil(size / stride)`.
+
+    Args:
+        x: The map.
+        kernel_size: Side of the kernel.
+        stride: Step of the convolution.
+        padding: What the convolution itself pads each end with.
+    """
+    below, right = (max(0, (-(-size // stride) - 1) * stride + kernel_size - 2 * padding - size) for size in x.shape[-3:-1])
+    return F.pad(x, (0, 0, 0, right, 0, below)) if below or right else x
 
 
 class PatchMerging(nn.Module):

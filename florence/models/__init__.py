@@ -9,9 +9,11 @@ from florence.models import (
     language,
     losses,
     two_tower,
+    video,
     vision_language,
 )
 
 __all__ = [
-    'backbones', 'data_preprocessors', 'detectors', 'fusion', 'heads', 'language', 'losses', 'two_tower', 'vision_language',
+    'backbones', 'data_preprocessors', 'detectors', 'fusion', 'heads', 'language', 'losses', 'two_tower', 'video',
+    'vision_language',
 ]  # fmt: skip

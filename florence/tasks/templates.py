@@ -4,8 +4,8 @@ Two uses. In training, Florence (arXiv 2111.11432, section 2.2) expands descript
 a template drawn at random; the paper quotes two ("A photo of the [WORD]", "A cropped photo of [WORD]"), the
 rest of `EXPANSION_TEMPLATES` is ours. In zero-shot classification (section 3.1) the class embedding is the
 mean over a set of templates; the sets below are the ones published with CLIP (arXiv 2103.00020) for the
-paper's twelve data sets, in their wording, wrong articles ("a photo of a airplane") included, because figures
-are compared with it.
+paper's twelve data sets, UCF101 and Kinetics, in their wording, wrong articles ("a photo of a airplane")
+included, because figures are compared with it.
 """
 
 from functools import lru_cache
@@ -72,6 +72,13 @@ _CARS = (
     'a photo of my old {}.',
 )
 
+_KINDS = ('photo', 'video', 'example', 'demonstration')
+_WAYS = ('', 'using ', 'doing ', 'during ', 'performing ', 'practicing ')
+
+# Kinetics-700's, for all sets of Kinetics.
+_KINETICS = tuple(f'a {kind} of {who}{{}}.' for kind in _KINDS for who in ('', *(f'a person {way}' for way in _WAYS)))
+_UCF101 = tuple(f'a {kind} of {article} person {way}{{}}.' for way in _WAYS for article in ('a', 'the') for kind in _KINDS)
+
 TEMPLATE_SETS: dict[str, tuple[str, ...]] = {
     'name_only': (GAP,),
     'simple': ('a photo of a {}.',),
@@ -81,14 +88,28 @@ TEMPLATE_SETS: dict[str, tuple[str, ...]] = {
     'cars': _CARS,
     'cifar10': _CIFAR,
     'cifar100': _CIFAR,
+    'digit_clips': (
+        'a zero {}',
+        'a one {}',
+        'a two {}',
+        'a three {}',
+        'a four {}',
+        'a five {}',
+        'a six {}',
+        'a seven {}',
+        'an eight {}',
+        'a nine {}',
+    ),  # fmt: skip
     'digit_scenes': ('a {}', *EXPANSION_TEMPLATES),
     'digits': ('a photo of the number: "{}".',),
     'dtd': _with_both_articles(*(f'a photo of <a> {{}} {noun}.' for noun in ('texture', 'pattern', 'thing', 'object'))),
     'flowers102': ('a photo of a {}, a type of flower.',),
     'food101': ('a photo of {}, a type of food.',),
+    'kinetics': _KINETICS,
     'pets': ('a photo of a {}, a type of pet.',),
     'stl10': _with_both_articles('a photo of <a> {}.'),
     'sun397': _with_both_articles('a photo of <a> {}.'),
+    'ucf101': _UCF101,
     'voc2007': ('a photo of a {}.',),
 }
 """Sets by name, short sets of CLIP's data sets and our own; `'openai_imagenet'` is read from open_clip."""

@@ -65,41 +65,60 @@ def draw_classification_sheet(predictions: Sequence[ClassifiedImage], path: str 
 
 
 def _cell(prediction: ClassifiedImage) -> Image.Image:
-    if len(prediction.classes) != len(prediction.probabilities):
-        raise ValueError(
-            f'expected one probability per class, got {len(prediction.classes)} classes and '
-            f'{len(prediction.probabilities)} probabilities.'
-        )
-    face = font(13)
-    names = [wrap(name, face, BARS_WIDTH - 46) for name in prediction.classes]
-    missed = prediction.truth is not None and prediction.truth not in prediction.classes
-    truth = wrap(f'true: {prediction.truth}', face, BARS_WIDTH) if missed else []
-    line = line_height(face)
-    text_height = sum(len(lines) * line + BAR_HEIGHT + 8 for lines in names) + len(truth) * line
+    names, probabilities, truth = prediction.classes, prediction.probabilities, prediction.truth
+    if len(names) != len(probabilities):
+        raise ValueError(f'expected one probability per class, got {len(names)} classes and {len(probabilities)} probabilities.')
     above = wrap(prediction.text, font(13, bold=True), CELL_WIDTH) if prediction.text else []
-    left, top = TILE + GAP, len(above) * line
-    cell = Image.new('RGB', (CELL_WIDTH, top + max(TILE, text_height)), 'white')
+    top = len(above) * line_height(font(13))
+    cell = Image.new('RGB', (CELL_WIDTH, top + max(TILE, bars_height(names, truth))), 'white')
     draw = ImageDraw.Draw(cell)
     draw_lines(draw, (0, 0), above, font(13, bold=True))
-    cell.paste(tile(prediction.image, TILE, _color(0, prediction.classes[0], prediction.truth)), (0, top))
-    for rank, (name, lines) in enumerate(zip(prediction.classes, names, strict=True)):
-        probability = prediction.probabilities[rank]
-        color = _color(rank, name, prediction.truth)
-        for text in lines:
+    cell.paste(tile(prediction.image, TILE, guess_color(0, names[0], truth)), (0, top))
+    draw_bars(draw, (TILE + GAP, top), names, probabilities, truth)
+    return cell
+
+
+def bars_height(names: Sequence[str], truth: str | None) -> int:
+    """Height of what `draw_bars` draws, pixels."""
+    face = font(13)
+    lines = sum(len(wrap(name, face, BARS_WIDTH - 46)) for name in names)
+    missed = len(_truth_lines(names, truth))
+    return (lines + missed) * line_height(face) + len(names) * (BAR_HEIGHT + 8)
+
+
+def draw_bars(
+    draw: ImageDraw.ImageDraw, corner: tuple[int, int], names: Sequence[str], probabilities: Sequence[float], truth: str | None
+) -> None:
+    """A bar per class, `BARS_WIDTH` wide, below each other, and the true class below them where it is not among them.
+
+    Args:
+        draw: Where to draw.
+        corner: The upper left one.
+        names, probabilities, truth: As of `ClassifiedImage`.
+    """
+    face = font(13)
+    line = line_height(face)
+    left, top = corner
+    for rank, (name, probability) in enumerate(zip(names, probabilities, strict=True)):
+        for text in wrap(name, face, BARS_WIDTH - 46):
             draw.text((left, top), text, font=face, fill=INK)
             top += line
         draw.text((left + BARS_WIDTH, top - line), f'{probability:.0%}', font=face, fill=INK, anchor='ra')
         draw.rectangle((left, top, left + BARS_WIDTH - 1, top + BAR_HEIGHT - 1), fill=BAR_GROUND)
         if filled := round(probability * BARS_WIDTH):
-            draw.rectangle((left, top, left + filled - 1, top + BAR_HEIGHT - 1), fill=color)
+            draw.rectangle((left, top, left + filled - 1, top + BAR_HEIGHT - 1), fill=guess_color(rank, name, truth))
         top += BAR_HEIGHT + 8
-    for text in truth:
+    for text in _truth_lines(names, truth):
         draw.text((left, top), text, font=face, fill=RIGHT)
         top += line
-    return cell
 
 
-def _color(rank: int, name: str, truth: str | None) -> tuple[int, int, int]:
+def _truth_lines(names: Sequence[str], truth: str | None) -> list[str]:
+    return wrap(f'true: {truth}', font(13), BARS_WIDTH) if truth is not None and truth not in names else []
+
+
+def guess_color(rank: int, name: str, truth: str | None) -> tuple[int, int, int]:
+    """Green the true class, red a wrong first guess, grey the others."""
     if name == truth:
         return RIGHT
     return WRONG if rank == 0 and truth is not None else FAINT

@@ -54,6 +54,20 @@ def test_recognizer_trains_and_predicts():
         assert result.pred_score.sum().item() == pytest.approx(1, abs=1e-5)
 
 
+def test_half_precision_scores_train_and_predict():
+    head = MODELS.build(dict(type='I3DHead', in_channels=4, num_classes=NUM_CLASSES, dropout_ratio=0, average_clips='prob'))
+    maps = torch.randn(2, 4, 1, 1, 1)
+    samples = [ActionDataSample().set_gt_label(label) for label in (1, 3)]
+    expected = head.loss(maps, samples)
+    with torch.autocast('cpu', torch.bfloat16):
+        assert head(maps).dtype == torch.bfloat16
+        losses = head.loss(maps, samples)
+        predicted = head.predict(maps, samples)
+    assert losses.keys() == expected.keys() == {'top1_acc', 'top5_acc', 'loss_cls'}
+    assert losses['loss_cls'].item() == pytest.approx(expected['loss_cls'].item(), abs=1e-2)
+    assert all(sample.pred_score.dtype == torch.float32 for sample in predicted)
+
+
 def test_what_the_wheel_lacks_is_named():
     with pytest.raises(ImportError, match='DRN is not part of the mmaction2 1.2.0 wheel'):
         mmaction.models.localizers.DRN()

@@ -21,6 +21,20 @@ def model():
     return Small()
 
 
+def test_what_the_model_adapts_by_itself_fits():
+    from florence.models.backbones.coswin import CoSwin
+    from florence.models.backbones.video_coswin import VideoCoSwin
+
+    arch = dict(embed_dims=(8, 8, 8, 8), depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), window_size=4)
+    image = CoSwin(arch).state_dict()
+    given = {name: value.shape for name, value in image.items()}
+    check(image, complete=True, target=VideoCoSwin(arch))
+    check({f'tower.{name}': value for name, value in image.items()}, True, nn.ModuleDict({'tower': VideoCoSwin(arch)}))
+    assert {name: value.shape for name, value in image.items()} == given, 'the weights themselves stay as they are'
+    with pytest.raises(ValueError, match=r'expected \(16, 3, 2, 7, 7\), found \(8, 3, 2, 7, 7\)'):
+        check(image, complete=True, target=VideoCoSwin({**arch, 'embed_dims': (16, 8, 8, 8)}))
+
+
 class Views(BaseTTAModel):
     def merge_preds(self, data_samples_list):
         return data_samples_list

@@ -67,6 +67,7 @@ def test_retrieval():
     assert metrics == pytest.approx({
         'i2t_R@1': 100 / 3, 'i2t_R@3': 200 / 3, 't2i_R@1': 50.0, 't2i_R@3': 100.0,
         'mean_R': (100 / 3 + 200 / 3 + 50 + 100) / 4, 'i2t_median_rank': 2.0, 't2i_median_rank': 2.0,
+        'i2t_mean_rank': 7 / 3, 't2i_mean_rank': 2.0,
     })  # fmt: skip
 
 

@@ -1,6 +1,7 @@
-"""Tables of image-text retrieval from results of `tools/test.py --out`, beside published figures.
+"""Tables of image-text and text-video retrieval from results of `tools/test.py --out`, beside published figures.
 
-    python tools/leaderboards/retrieval_table.py write OUT_DIR coco=COCO.json flickr30k=FLICKR30K.json [--model NAME]
+    python tools/leaderboards/retrieval_table.py write OUT_DIR coco=COCO.json flickr30k=FLICKR30K.json \
+        msrvtt=MSRVTT.json [--model NAME]
     python tools/leaderboards/retrieval_table.py check OUT_DIR/retrieval.json
 
 COCO's 1K figures are in the results of a metric with `fold_size=1000`.
@@ -16,11 +17,11 @@ from florence.user_errors import USER_ERRORS, in_words
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Write or check the tables of image-text retrieval.')
+    parser = argparse.ArgumentParser(description='Write or check the tables of retrieval.')
     commands = parser.add_subparsers(dest='command', required=True)
     write = commands.add_parser('write', help='write retrieval.json and retrieval.md')
     write.add_argument('out_dir', help='folder to write to')
-    write.add_argument('results', nargs='+', metavar='NAME=FILE', help='metrics of coco or flickr30k as JSON')
+    write.add_argument('results', nargs='+', metavar='NAME=FILE', help='metrics of coco, flickr30k or msrvtt as JSON')
     write.add_argument('--model', default='ours', help='what the own rows are called')
     check = commands.add_parser('check', help='check a retrieval.json; exit status 1 if it is wrong')
     check.add_argument('table', help='file to check')
@@ -38,7 +39,7 @@ def read_results(arguments: list[str]) -> dict[str, dict[str, float]]:
     for argument in arguments:
         dataset, equals, file = argument.partition('=')
         if not equals or dataset in results:
-            raise ValueError(f'{argument!r}: give each data set once, as coco=FILE or flickr30k=FILE.')
+            raise ValueError(f'{argument!r}: give each data set once, as coco=FILE, flickr30k=FILE or msrvtt=FILE.')
         try:
             metrics = json.loads(Path(file).read_text())
         except ValueError as error:

@@ -1,8 +1,11 @@
-"""Convert a Swin checkpoint (Microsoft's or timm's) to `CoSwin(embed='patch')`, or back.
+"""Convert a Swin checkpoint (Microsoft's or timm's) to `CoSwin(embed='patch')`, or a Video Swin checkpoint (Microsoft's or
+mmaction2's) to `VideoCoSwin(embed='patch')`, or back.
 
 python tools/model_converters/swin_to_florence.py swin_tiny_patch4_window7_224.pth coswin.pth
 python tools/model_converters/swin_to_florence.py unicl_swin_tiny.pth coswin.pth --prefix image_encoder.
 python tools/model_converters/swin_to_florence.py coswin.pth swin.safetensors --reverse --format timm
+python tools/model_converters/swin_to_florence.py swin_tiny_patch244_window877.pth video_coswin.pth --prefix backbone.
+python tools/model_converters/swin_to_florence.py video_coswin.pth video_swin.pth --reverse --format mmaction
 """
 
 import argparse
@@ -11,6 +14,9 @@ from pathlib import Path
 
 from florence.models.converters.checkpoint_file import read_state_dict, write_state_dict
 from florence.models.converters.swin import FORMATS, florence_to_swin, swin_to_florence
+
+WRAPPERS = {'microsoft': 'model', 'timm': None, 'mmaction': 'state_dict'}
+"""Under which key a checkpoint of each format holds its weights."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,9 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         state_dict = read_state_dict(args.source, weights_only=not args.reverse)
         if args.reverse:
-            # Microsoft's checkpoints hold their weights under 'model', timm's at the top.
             result = florence_to_swin(state_dict, fmt=args.format, prefix=args.prefix)
-            wrapper = 'model' if args.format == 'microsoft' else None
+            wrapper = WRAPPERS[args.format]
         else:
             result, wrapper = swin_to_florence(state_dict, prefix=args.prefix), 'state_dict'
         write_state_dict(result, args.target, wrapper=wrapper)

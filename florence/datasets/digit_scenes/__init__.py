@@ -6,12 +6,14 @@ of that task's real data sets.
 
 from florence.datasets.digit_scenes.captioning import DigitSceneCaptions
 from florence.datasets.digit_scenes.classification import DigitSceneClassification
+from florence.datasets.digit_scenes.clips_actions import DigitClipActions
+from florence.datasets.digit_scenes.clips_pairs import DigitClipPairs
 from florence.datasets.digit_scenes.detection import DigitSceneDetection
 from florence.datasets.digit_scenes.pairs import DigitScenePairs
 from florence.datasets.digit_scenes.retrieval import DigitSceneRetrieval
 from florence.datasets.digit_scenes.vqa import DigitSceneVQA
 
 __all__ = [
-    'DigitSceneCaptions', 'DigitSceneClassification', 'DigitSceneDetection', 'DigitScenePairs',
-    'DigitSceneRetrieval', 'DigitSceneVQA',
+    'DigitClipActions', 'DigitClipPairs', 'DigitSceneCaptions', 'DigitSceneClassification', 'DigitSceneDetection',
+    'DigitScenePairs', 'DigitSceneRetrieval', 'DigitSceneVQA',
 ]  # fmt: skip

@@ -13,7 +13,8 @@ from florence.datasets.digit_scenes.scene import DIGIT_NAMES, DigitObject, Digit
 GRANULARITIES = ('short', 'medium', 'detailed')
 
 
-def _article(noun_phrase: str) -> str:
+def with_article(noun_phrase: str) -> str:
+    """The noun phrase after the indefinite article that its first letter asks for."""
     return ('an ' if noun_phrase[0] in 'aeiou' else 'a ') + noun_phrase
 
 
@@ -27,7 +28,7 @@ def relation(first: DigitObject, second: DigitObject) -> str:
 
 def _noun(item: DigitObject, detailed: bool) -> str:
     words = ([item.size] if detailed else []) + [item.color, DIGIT_NAMES[item.digit]]
-    return _article(' '.join(words))
+    return with_article(' '.join(words))
 
 
 def caption(scene: DigitScene, granularity: str, rng: np.random.Generator) -> str:
@@ -54,4 +55,4 @@ def caption_of(items: Sequence[DigitObject], ground: str | None) -> str:
     else:
         nouns = [_noun(item, detailed) for item in items]
         text = ', '.join(nouns[:-1]) + (' and ' if len(nouns) > 1 else '') + nouns[-1]
-    return text if ground is None else f'{text} on {_article(ground)} ground'
+    return text if ground is None else f'{text} on {with_article(ground)} ground'

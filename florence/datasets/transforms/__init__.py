@@ -12,6 +12,11 @@
 | `caption_ids` | data set | ids that belong to `captions`, where the annotation has them |
 | `gt_label`, `gt_labels` | data set | class index, int; or several, tuple of int |
 | `classes`, `templates` | data set | all class names, tuple of str; name of the prompt-template set |
+| `label` | data set | class of an action, int; `PackVideoText` names it `gt_label` |
+| `filename`, `start_index`, `modality` | data set of videos | path of the video; number of its first frame, 0; 'RGB' |
+| `video_reader`, `total_frames`, `avg_fps` | `OpenVideo` | the open video, its frames, frames per second |
+| `frame_inds`, `clip_len`, `num_clips`, `frame_interval` | `SampleClips` | chosen frames, one clip after the other |
+| `imgs`, `original_shape`, `img_shape`, `num_missing_frames` | `DecodeVideo` | `(H, W, 3)` uint8 RGB each; `(H, W)`; stand-ins |
 | `img`, `ori_shape` | `LoadImage` | `(H, W, 3)` uint8 RGB; size of the file's image, `(H, W)` |
 | `label` | `HashTextLabel` | identity of the text before any template, int in `[0, 2**63)` |
 | `is_templated` | `ExpandShortText` | whether a template changed `text` |
@@ -21,21 +26,28 @@ the training (`florence.loading`).
 """
 
 from florence.datasets.transforms.blank_image import BlankImage
+from florence.datasets.transforms.decode_video import DecodeVideo
 from florence.datasets.transforms.expand_short_text import ExpandShortText
 from florence.datasets.transforms.for_each_image import ForEachImage
 from florence.datasets.transforms.hash_text_label import HashTextLabel
 from florence.datasets.transforms.load_image import LoadImage
+from florence.datasets.transforms.open_video import OpenVideo
 from florence.datasets.transforms.pack_attributes import PackAttributes
 from florence.datasets.transforms.pack_image_text import PackImageText
 from florence.datasets.transforms.pack_images import PackImages
+from florence.datasets.transforms.pack_video_text import PackVideoText
 from florence.datasets.transforms.pick_caption import PickCaption
 from florence.datasets.transforms.rand_augment import RandAugment
+from florence.datasets.transforms.rand_augment_clip import RandAugmentClip
 from florence.datasets.transforms.random_flip import RandomFlip
 from florence.datasets.transforms.random_resized_crop import RandomResizedCrop
+from florence.datasets.transforms.repeat_frame import RepeatFrame
 from florence.datasets.transforms.resize_center_crop import ResizeCenterCrop
 from florence.datasets.transforms.resize_whole import ResizeWhole
+from florence.datasets.transforms.sample_clips import SampleClips
 
 __all__ = [
-    'BlankImage', 'ExpandShortText', 'ForEachImage', 'HashTextLabel', 'LoadImage', 'PackAttributes', 'PackImageText',
-    'PackImages', 'PickCaption', 'RandAugment', 'RandomFlip', 'RandomResizedCrop', 'ResizeCenterCrop', 'ResizeWhole',
+    'BlankImage', 'DecodeVideo', 'ExpandShortText', 'ForEachImage', 'HashTextLabel', 'LoadImage', 'OpenVideo',
+    'PackAttributes', 'PackImageText', 'PackImages', 'PackVideoText', 'PickCaption', 'RandAugment', 'RandAugmentClip',
+    'RandomFlip', 'RandomResizedCrop', 'RepeatFrame', 'ResizeCenterCrop', 'ResizeWhole', 'SampleClips',
 ]  # fmt: skip

@@ -21,7 +21,9 @@ class PackImageText(BaseTransform):
         'text', 'label', 'is_templated', 'captions', 'caption_ids', 'gt_label', 'gt_labels', 'classes',
         'templates', 'answers', 'answer_scores',
     )  # fmt: skip
-    METAINFO = ('sample_id', 'img_path', 'image_id', 'ori_shape', 'question_id', 'question_type', 'answer_type')
+    METAINFO = (
+        'sample_id', 'img_path', 'filename', 'image_id', 'ori_shape', 'question_id', 'question_type', 'answer_type',
+    )  # fmt: skip
 
     def transform(self, results: dict) -> dict:
         """Pack one sample.

@@ -5,6 +5,7 @@ from florence.evaluation.functional.mean_ap import average_precision, multi_labe
 from florence.evaluation.functional.retrieval import (
     RetrievalRanks,
     fold_ranks,
+    mean_rank,
     median_rank,
     recall_at_k,
     retrieval_ranks,
@@ -18,6 +19,7 @@ __all__ = [
     'average_precision',
     'fold_ranks',
     'mean_per_class_accuracy',
+    'mean_rank',
     'median_rank',
     'multi_label_ap',
     'question_accuracy',

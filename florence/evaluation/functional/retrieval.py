@@ -85,6 +85,11 @@ def median_rank(ranks: Tensor) -> float:
     return torch.quantile(ranks.double() + 1, 0.5).item()
 
 
+def mean_rank(ranks: Tensor) -> float:
+    """Mean of the 1-based ranks."""
+    return (ranks.double() + 1).mean().item()
+
+
 def fold_ranks(
     image_embeds: Tensor,
     text_embeds: Tensor,

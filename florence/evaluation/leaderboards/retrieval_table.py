@@ -1,8 +1,10 @@
-"""Recall of image-text retrieval on COCO and Flickr30k, beside published figures, each with its source.
+"""Recall of image-text retrieval on COCO and Flickr30k and of text-video retrieval on MSR-VTT, beside published figures, each
+with its source.
 
-Published: Florence (arXiv 2111.11432, section 3.5), zero-shot and fine-tuned, two towers alone; METER fine-tuned, as quoted in
-Tag2Text's comparison (arXiv 2303.05657). For COCO's 1K protocol, the mean over five folds of the 5,000 test images, none of the
-two gives a figure.
+Published: Florence (arXiv 2111.11432, sections 3.5 and 3.8), zero-shot and fine-tuned, two towers alone, and what it compares
+itself with on MSR-VTT; METER fine-tuned, as quoted in Tag2Text's comparison (arXiv 2303.05657); UMT's largest model (arXiv
+2303.16058, the figures of its repository) and CLIP4Clip trained on MSR-VTT (mmaction2's model zoo). For COCO's 1K protocol, the
+mean over five folds of the 5,000 test images, none of them gives a figure.
 """
 
 import json
@@ -15,8 +17,9 @@ from typing import Any
 from florence.atomic_files import atomic_path, write_json
 
 KS = (1, 5, 10)
-COLUMNS = tuple(f'{direction}_R@{k}' for direction in ('i2t', 't2i') for k in KS)
+OF_IMAGES, OF_VIDEOS = ('i2t', 't2i'), ('t2v', 'v2t')
 FLORENCE, TAG2TEXT = 'arXiv 2111.11432', 'METER as in arXiv 2303.05657'
+UMT, MMACTION = 'OpenGVLab/unmasked_teacher', 'open-mmlab/mmaction2'
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,19 @@ class Protocol:
         title: Heading.
         prefix: What stands before the names of its metrics.
         published: Rows: model, source, and the six recalls in percent, None = not given.
+        directions: What the metrics of the two directions are named after.
     """
 
     dataset: str
     title: str
     prefix: str
     published: tuple[tuple[str, str, tuple[float | None, ...]], ...]
+    directions: tuple[str, str] = OF_IMAGES
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the six recalls."""
+        return tuple(f'{direction}_R@{k}' for direction in self.directions for k in KS)
 
 
 PROTOCOLS = (
@@ -58,20 +68,37 @@ PROTOCOLS = (
             ('METER, fine-tuned', TAG2TEXT, (94.3, 99.6, 99.9, 82.2, 96.3, 98.4)),
         ),
     ),
+    Protocol(
+        'msrvtt',
+        'MSR-VTT, the 1,000 test pairs "1k-A"',
+        '',
+        (
+            ('Florence, zero-shot', FLORENCE, (37.6, 63.8, 72.6, None, None, None)),
+            ('CLIP ViT-B/16, zero-shot', FLORENCE, (26.0, 49.4, 60.7, None, None, None)),
+            ('Frozen in Time, zero-shot', FLORENCE, (18.7, 39.5, 51.6, None, None, None)),
+            ('VideoCLIP, zero-shot', FLORENCE, (10.4, 22.2, 30.0, None, None, None)),
+            ('UMT-L, 25 M, zero-shot', UMT, (40.7, 63.4, 71.8, 37.1, 58.7, 68.9)),
+            ('UMT-L, 25 M, fine-tuned', UMT, (58.8, 81.0, 87.1, 58.6, 81.6, 86.5)),
+            ('CLIP4Clip ViT-B/32, fine-tuned', MMACTION, (43.1, 69.4, 78.9, None, None, None)),
+        ),
+        OF_VIDEOS,
+    ),
 )
+COLUMNS = PROTOCOLS[0].columns
+"""Of the tables of images."""
 
 
 def retrieval_table(results: Mapping[str, Mapping[str, float]], model: str = 'ours') -> dict[str, Any]:
     """Build the table.
 
     Args:
-        results: Metrics in percent by data set, 'coco' or 'flickr30k', as `FusedRetrieval` or `ImageTextRetrieval` gives them;
-            COCO's folds are those of `fold_size=1000`. Other metrics are left out.
+        results: Metrics in percent by data set, 'coco' or 'flickr30k', as `FusedRetrieval` or `ImageTextRetrieval` gives them, or
+            'msrvtt', as `VideoTextRetrieval` does; COCO's folds are those of `fold_size=1000`. Other metrics are left out.
         model: What the own rows are called.
 
     Returns:
-        `tables`, a list of `title`, `dataset` and `rows` (`model`, `source` and the recalls; None = not known), and `missing`,
-        titles of the tables without an own row.
+        `tables`, a list of `title`, `dataset`, `columns` and `rows` (`model`, `source` and the recalls; None = not known), and
+        `missing`, titles of the tables without an own row.
 
     Raises:
         KeyError: If a data set is not in the table, or a recall of an own row is missing.
@@ -91,11 +118,12 @@ def retrieval_table(results: Mapping[str, Mapping[str, float]], model: str = 'ou
     tables = []
     for protocol in PROTOCOLS:
         rows = [
-            {'model': name, 'source': source, **dict(zip(COLUMNS, values, strict=True))}
+            {'model': name, 'source': source, **dict(zip(protocol.columns, values, strict=True))}
             for name, source, values in protocol.published
         ]
         own = _own_rows(results.get(protocol.dataset, {}), protocol, model)
-        tables.append({'title': protocol.title, 'dataset': protocol.dataset, 'rows': rows + own})
+        columns = list(protocol.columns)
+        tables.append({'title': protocol.title, 'dataset': protocol.dataset, 'columns': columns, 'rows': rows + own})
     return {'tables': tables, 'missing': _missing(tables)}
 
 
@@ -105,14 +133,14 @@ def _missing(tables: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _own_rows(metrics: Mapping[str, float], protocol: Protocol, model: str) -> list[dict[str, Any]]:
     names = {'two_tower_' + protocol.prefix: f'{model}, two towers', protocol.prefix: model}
-    if 'two_tower_' + protocol.prefix + COLUMNS[0] in metrics:
+    if 'two_tower_' + protocol.prefix + protocol.columns[0] in metrics:
         names[protocol.prefix] = f'{model}, re-ranked'
     rows = []
     for prefix, name in names.items():
-        if prefix + COLUMNS[0] not in metrics:
+        if prefix + protocol.columns[0] not in metrics:
             continue
         row: dict[str, Any] = {'model': name, 'source': None}
-        for column in COLUMNS:
+        for column in protocol.columns:
             if prefix + column not in metrics:
                 raise KeyError(f'{protocol.dataset} has no {prefix + column}: evaluate with ks={KS}.')
             row[column] = metrics[prefix + column]
@@ -134,13 +162,15 @@ def to_markdown(table: Mapping[str, Any]) -> str:
     """
     lines: list[str] = []
     for part in table['tables']:
-        lines += [f'## {part["title"]}', '', f'| model | source | {" | ".join(COLUMNS)} |', f'|---|---|{"---:|" * len(COLUMNS)}']
+        columns = part['columns']
+        lines += [f'## {part["title"]}', '', f'| model | source | {" | ".join(columns)} |', f'|---|---|{"---:|" * len(columns)}']
         for row in part['rows']:
-            cells = ('' if row[column] is None else f'{row[column]:.1f}' for column in COLUMNS)
+            cells = ('' if row[column] is None else f'{row[column]:.1f}' for column in columns)
             lines.append(f'| {row["model"]} | {row["source"] or "this project"} | {" | ".join(cells)} |')
         lines.append('')
     missing = ', '.join(table['missing']) or 'none'
-    return '\n'.join([*lines, f'Recall in percent, i2t image to text, t2i text to image. Without our figure: {missing}.', ''])
+    key = 'i2t image to text, t2i text to image, t2v text to video, v2t video to text'
+    return '\n'.join([*lines, f'Recall in percent, {key}. Without our figure: {missing}.', ''])
 
 
 def write_retrieval_table(
@@ -185,19 +215,19 @@ def check_retrieval_table(path: str | os.PathLike) -> list[str]:
             continue
         given = {row['model']: row for row in rows[protocol.title] if row['source']}
         for name, source, values in protocol.published:
-            if given.get(name) != {'model': name, 'source': source, **dict(zip(COLUMNS, values, strict=True))}:
+            if given.get(name) != {'model': name, 'source': source, **dict(zip(protocol.columns, values, strict=True))}:
                 problems.append(f'{protocol.title}: the published row {name!r} is missing or changed')
         for row in rows[protocol.title]:
             if not row['source']:
-                problems += [f'{protocol.title}, {row["model"]}: {problem}' for problem in _problems(row)]
+                problems += [f'{protocol.title}, {row["model"]}: {problem}' for problem in _problems(row, protocol)]
     if content.get('missing') != missing:
         problems.append(f'missing is {content.get("missing")!r}, the rows lack {missing!r}')
     return problems
 
 
-def _problems(row: Mapping[str, Any]) -> list[str]:
-    wrong = [column for column in COLUMNS if not _is_percentage(row.get(column))]
+def _problems(row: Mapping[str, Any], protocol: Protocol) -> list[str]:
+    wrong = [column for column in protocol.columns if not _is_percentage(row.get(column))]
     if wrong:
         return [f'{column} is {row.get(column)!r}, expected a percentage' for column in wrong]
-    directions = [[row[f'{direction}_R@{k}'] for k in KS] for direction in ('i2t', 't2i')]
+    directions = [[row[f'{direction}_R@{k}'] for k in KS] for direction in protocol.directions]
     return ['recall falls where K grows'] if any(values != sorted(values) for values in directions) else []

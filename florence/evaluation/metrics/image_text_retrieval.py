@@ -16,7 +16,7 @@ from florence.registry import METRICS
 class ImageTextRetrieval(BaseMetric):
     """Reads `image_embeds`, `text_embeds` and `captions`; the ranks are those of `functional.retrieval`.
 
-    Gives `i2t_R@<k>` and `t2i_R@<k>` in percent, `i2t_median_rank` and `t2i_median_rank` (1 = best) and
+    Gives `i2t_R@<k>` and `t2i_R@<k>` in percent, `i2t_median_rank`, `i2t_mean_rank` and those of t2i (1 = best), and
     `mean_R`, the mean of all recalls. With `fold_size` also `fold_i2t_R@<k>` and `fold_t2i_R@<k>`, averaged
     over folds of that many images in the order of the data set.
 

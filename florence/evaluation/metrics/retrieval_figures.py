@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from florence.evaluation.functional.rank_counting import RetrievalRanks
-from florence.evaluation.functional.retrieval import median_rank, recall_at_k
+from florence.evaluation.functional.retrieval import mean_rank, median_rank, recall_at_k
 
 
 def recall_figures(folds: Sequence[RetrievalRanks], ks: Sequence[int]) -> dict[str, float]:
@@ -22,7 +22,7 @@ def recall_figures(folds: Sequence[RetrievalRanks], ks: Sequence[int]) -> dict[s
 
 
 def whole_figures(ranks: RetrievalRanks, ks: Sequence[int]) -> dict[str, float]:
-    """Recalls of the whole set, their mean `mean_R`, and the median ranks.
+    """Recalls of the whole set, their mean `mean_R`, and the median and mean ranks.
 
     Args:
         ranks: Of all queries.
@@ -30,8 +30,8 @@ def whole_figures(ranks: RetrievalRanks, ks: Sequence[int]) -> dict[str, float]:
     """
     figures = recall_figures([ranks], ks)
     figures['mean_R'] = sum(figures.values()) / len(figures)
-    figures['i2t_median_rank'] = median_rank(ranks.image_to_text)
-    figures['t2i_median_rank'] = median_rank(ranks.text_to_image)
+    for direction, own in (('i2t', ranks.image_to_text), ('t2i', ranks.text_to_image)):
+        figures[f'{direction}_median_rank'], figures[f'{direction}_mean_rank'] = median_rank(own), mean_rank(own)
     return figures
 
 

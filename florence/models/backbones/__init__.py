@@ -2,5 +2,6 @@
 
 from florence.models.backbones.coswin import CoSwin
 from florence.models.backbones.frozen_backbone import FrozenBackbone
+from florence.models.backbones.video_coswin import VideoCoSwin
 
-__all__ = ['CoSwin', 'FrozenBackbone']
+__all__ = ['CoSwin', 'FrozenBackbone', 'VideoCoSwin']

@@ -11,71 +11,17 @@ offsets. `embed='patch'` is Swin itself and takes official weights (`florence.mo
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine.model import BaseModule
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch import nn
 
-from florence.layers import (
-    ConvEmbed,
-    DropPath,
-    Fp32LayerNorm,
-    Mlp,
-    PatchMerging,
-    WindowAttention,
-    drop_path_rates,
-    init_transformer_weights,
-)
+from florence.layers import ConvEmbed, PatchMerging, WindowAttention, drop_path_rates, init_transformer_weights
 from florence.models.backbones.coswin_archs import resolve_arch
+from florence.models.backbones.coswin_trunk import CoSwinBlock, CoSwinStage, CoSwinTrunk, check_stages
 from florence.models.backbones.window_checkpoint import adapt_window_checkpoint
 from florence.registry import MODELS
 
-EMBEDS = ('conv', 'patch')
-
-
-class CoSwinBlock(nn.Module):
-    """Window attention and MLP, each after a LayerNorm and around a residual path.
-
-    Args:
-        embed_dims: Channels.
-        mlp_ratio: Hidden width of the MLP over `embed_dims`.
-        drop_path: Rate of stochastic depth.
-        drop_rate: Dropout after the projections.
-        attention: Further arguments of `WindowAttention`.
-    """
-
-    def __init__(self, embed_dims: int, mlp_ratio: float, drop_path: float, drop_rate: float, **attention: Any) -> None:
-        super().__init__()
-        self.norm1 = Fp32LayerNorm(embed_dims)
-        self.attn = WindowAttention(embed_dims, proj_drop_rate=drop_rate, **attention)
-        self.norm2 = Fp32LayerNorm(embed_dims)
-        self.mlp = Mlp(embed_dims, int(embed_dims * mlp_ratio), drop_rate=drop_rate)
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`(B, H, W, C)` to the same shape."""
-        x = x + self.drop_path(self.attn(self.norm1(x)))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
-
-
-class CoSwinStage(nn.Module):
-    """An embedding that lowers the resolution, then blocks whose windows are shifted in every second one."""
-
-    def __init__(self, embed: nn.Module, blocks: list[CoSwinBlock], with_cp: bool) -> None:
-        super().__init__()
-        self.embed = embed
-        self.blocks = nn.ModuleList(blocks)
-        self.with_cp = with_cp
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`(B, H, W, C_in)` to `(B, ceil(H / stride), ceil(W / stride), C)`."""
-        x = self.embed(x)
-        for block in self.blocks:
-            x = checkpoint(block, x, use_reentrant=False) if self.with_cp and self.training else block(x)
-        return x
-
 
 @MODELS.register_module()
-class CoSwin(BaseModule):
+class CoSwin(CoSwinTrunk):
     """Images -> maps of four strides (4, 8, 16 and 32 for a stem of stride 4).
 
     Args:
@@ -130,98 +76,30 @@ class CoSwin(BaseModule):
         with_cp: bool | Sequence[bool] = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg)
         sizes = resolve_arch(arch)
-        num_stages = len(sizes['depths'])
-        if embed not in EMBEDS:
-            raise ValueError(f'embed must be one of {EMBEDS}, got {embed!r}.')
-        if not out_indices or list(out_indices) != sorted(set(out_indices) & set(range(num_stages))):
-            raise ValueError(f'out_indices must rise within 0 .. {num_stages - 1}, got {tuple(out_indices)}.')
-        if not -1 <= frozen_stages <= out_indices[-1] + 1:
-            raise ValueError(f'frozen_stages must lie in -1 .. {out_indices[-1] + 1}, got {frozen_stages}.')
-        with_cp = [with_cp] * num_stages if isinstance(with_cp, bool) else list(with_cp)
-        if len(with_cp) != num_stages:
-            raise ValueError(f'with_cp must be one bool or {num_stages}, got {len(with_cp)}.')
-
-        self.window_size = sizes['window_size'] if window_size is None else window_size
-        self.out_indices = tuple(out_indices)
-        self.num_features = list(sizes['embed_dims'])[: self.out_indices[-1] + 1]
-        self.out_channels = [self.num_features[index] for index in self.out_indices]
-        self.embed_dims = self.out_channels[-1]
-        self.frozen_stages = frozen_stages
-
-        if drop_path_rate is None:
-            drop_path_rate = sizes['drop_path_rate']
-        rates = drop_path_rates(drop_path_rate, sizes['depths'])
-        block_args = dict(
-            mlp_ratio=mlp_ratio,
-            drop_rate=drop_rate,
-            window_size=self.window_size,
+        with_cp = check_stages(embed, out_indices, with_cp, sizes)
+        window_size = sizes['window_size'] if window_size is None else window_size
+        attention = dict(
+            window_size=window_size,
             shift_before_pad=embed == 'patch' if shift_before_pad is None else shift_before_pad,
             qkv_bias=qkv_bias,
             attn_drop_rate=attn_drop_rate,
+            proj_drop_rate=drop_rate,
         )
-        self.stages = nn.ModuleList()
-        for stage, dims in enumerate(self.num_features):
-            heads = sizes['num_heads'][stage]
+        rates = drop_path_rates(sizes['drop_path_rate'] if drop_path_rate is None else drop_path_rate, sizes['depths'])
+        num_features = list(sizes['embed_dims'])[: out_indices[-1] + 1]
+        stages = []
+        for stage, (dims, heads) in enumerate(zip(num_features, sizes['num_heads'], strict=False)):
             blocks = [
-                CoSwinBlock(dims, num_heads=heads, shifted=index % 2 == 1, drop_path=rate, **block_args)
+                CoSwinBlock(WindowAttention(dims, heads, shifted=index % 2 == 1, **attention), dims, mlp_ratio, rate, drop_rate)
                 for index, rate in enumerate(rates[stage])
             ]
-            stage_embed = _stage_embed(embed, stage, in_channels, sizes)
-            self.stages.append(CoSwinStage(stage_embed, blocks, with_cp[stage]))
-        for index in self.out_indices:
-            self.add_module(f'norm{index}', Fp32LayerNorm(self.num_features[index]))
-
+            stages.append(CoSwinStage(_stage_embed(embed, stage, in_channels, sizes), blocks, with_cp[stage]))
+        super().__init__(stages, num_features, out_indices=out_indices, frozen_stages=frozen_stages, init_cfg=init_cfg)
+        self.window_size = window_size
         init_transformer_weights(self)
         self.register_load_state_dict_pre_hook(adapt_window_checkpoint)
         self._freeze()
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images `(B, in_channels, H, W)` of any size -> one map `(B, C_i, H_i, W_i)` per entry of
-        `out_indices`, `H_i = ceil(H / stride_i)`; the memory format of the maps is channels-last.
-        """
-        x = images.permute(0, 2, 3, 1)
-        outputs = []
-        for index, stage in enumerate(self.stages):
-            x = stage(x)
-            if index in self.out_indices:
-                outputs.append(self.get_submodule(f'norm{index}')(x).permute(0, 3, 1, 2))
-        return tuple(outputs)
-
-    def parameter_depth(self, name: str) -> tuple[int, int]:
-        """How deep a parameter lies: 0 for the stem, then one more per block; its largest value, for what follows the last block.
-
-        Args:
-            name: As in `named_parameters`.
-        """
-        depths = [len(stage.blocks) for stage in self.stages]
-        top = sum(depths) + 1
-        kind, *parts = name.split('.')
-        if kind != 'stages':
-            return top, top
-        stage, in_block = int(parts[0]), parts[1] == 'blocks'
-        before = sum(depths[:stage])
-        if not in_block:
-            return (before + 1 if stage else 0), top
-        return before + 1 + int(parts[2]), top
-
-    def train(self, mode: bool = True) -> 'CoSwin':
-        """Sets the mode of all parts but the frozen ones, which stay in evaluation mode."""
-        super().train(mode)
-        for module in self._frozen_modules():
-            module.eval()
-        return self
-
-    def _frozen_modules(self) -> list[nn.Module]:
-        if self.frozen_stages < 0:
-            return []
-        norms = [getattr(self, f'norm{index}') for index in self.out_indices if index < self.frozen_stages]
-        return [self.stages[0].embed, *self.stages[: self.frozen_stages], *norms]
-
-    def _freeze(self) -> None:
-        for module in self._frozen_modules():
-            module.eval().requires_grad_(False)
 
 
 def _stage_embed(embed: str, stage: int, in_channels: int, sizes: dict[str, Any]) -> nn.Module:

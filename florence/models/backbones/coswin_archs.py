@@ -43,10 +43,12 @@ ARCHS: dict[str, dict[str, Any]] = {
         num_heads=(8, 16, 32, 64),
         window_size=7,
         drop_path_rate=0.5,
+        # The paper's 647 M leave room for one kernel over time.
+        merge_time_kernels=(3, 1, 1),
     ),
 }
 PER_STAGE_KEYS = ('embed_dims', 'depths', 'num_heads')
-OPTIONAL_KEYS = dict(stem_kernel=7, stem_stride=4, drop_path_rate=0.0)
+OPTIONAL_KEYS = dict(stem_kernel=7, stem_stride=4, drop_path_rate=0.0, merge_time_kernels=(3, 3, 3))
 
 
 def resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
@@ -70,4 +72,7 @@ def resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
     lengths = {key: len(arch[key]) for key in PER_STAGE_KEYS}
     if len(set(lengths.values())) > 1:
         raise ValueError(f'an arch dict needs one value per stage in each of {PER_STAGE_KEYS}, got {lengths}.')
-    return OPTIONAL_KEYS | dict(arch)
+    sizes = OPTIONAL_KEYS | dict(merge_time_kernels=(3,) * (len(arch['depths']) - 1)) | dict(arch)
+    if len(sizes['merge_time_kernels']) != len(sizes['depths']) - 1:
+        raise ValueError(f'merge_time_kernels needs one value per stage but the first, got {sizes["merge_time_kernels"]}.')
+    return sizes

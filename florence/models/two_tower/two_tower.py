@@ -110,8 +110,15 @@ class TwoTower(BaseModel):
         Args:
             inputs: Normalised images, `(B, 3, H, W)`.
         """
-        feature = self.image_tower(inputs)[-1].mean((2, 3))  # (B, C, H, W) -> (B, C)
+        return self.project_image(self.image_tower(inputs)[-1].mean((2, 3)))  # (B, C, H, W) -> (B, C) -> (B, D)
+
+    def project_image(self, feature: Tensor) -> Tensor:
+        """L2-normalised embeddings `(B, D)`, fp32, of pooled features of the image tower `(B, C)`."""
         return _normalize(self.image_proj(feature))
+
+    def encode_inputs(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> Tensor:
+        """`encode_image` of a batch with its samples, which may say more about the inputs."""
+        return self.encode_image(inputs)
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """L2-normalised text embeddings, `(B, D)` fp32; a text that occurs several times is encoded once.
@@ -145,7 +152,8 @@ class TwoTower(BaseModel):
         missing = [sample.get('sample_id') for sample in data_samples if not sample.get('text')]
         if missing:
             raise ValueError(f'{len(missing)} training samples have no text, e.g. {missing[0]!r}: check the pipeline.')
-        return self.encode_image(inputs), self.encode_text([sample.text for sample in data_samples]), self.multiplier()
+        texts = [sample.text for sample in data_samples]
+        return self.encode_inputs(inputs, data_samples), self.encode_text(texts), self.multiplier()
 
     def loss_from(self, encoded: tuple[Tensor, Tensor, Tensor], data_samples: list[ImageTextSample]) -> dict[str, Tensor]:
         """UniCL loss of what `encode` returned, and the multiplier for the log; touches no parameter.
@@ -169,7 +177,7 @@ class TwoTower(BaseModel):
         Returns:
             The samples with `image_embeds`, and `text_embeds` or `pred_scores` and `pred_label`.
         """
-        image_embeds = self.encode_image(inputs)
+        image_embeds = self.encode_inputs(inputs, data_samples)
         captions = [caption for sample in data_samples for caption in sample.get('captions', ())]
         text_embeds = self.encode_text(captions) if captions else None
         start = 0

@@ -8,6 +8,7 @@ from conftest import REPO_ROOT
 
 from florence.evaluation.leaderboards.retrieval_table import (
     COLUMNS,
+    PROTOCOLS,
     check_retrieval_table,
     retrieval_table,
     to_markdown,
@@ -15,12 +16,16 @@ from florence.evaluation.leaderboards.retrieval_table import (
 )
 
 
-def metrics(*prefixes, start=50.0):
-    recalls = {f'{prefix}{column}': start + index % 3 for prefix in prefixes for index, column in enumerate(COLUMNS)}
+def metrics(*prefixes, start=50.0, columns=COLUMNS):
+    recalls = {f'{prefix}{column}': start + index % 3 for prefix in prefixes for index, column in enumerate(columns)}
     return {**recalls, 'mean_R': 7.0}
 
 
-RESULTS = {'coco': metrics('', 'two_tower_', 'fold_', 'two_tower_fold_'), 'flickr30k': metrics('')}
+RESULTS = {
+    'coco': metrics('', 'two_tower_', 'fold_', 'two_tower_fold_'),
+    'flickr30k': metrics(''),
+    'msrvtt': metrics('', columns=PROTOCOLS[-1].columns),
+}
 
 
 def test_own_rows_stand_below_the_published_ones():
@@ -28,11 +33,17 @@ def test_own_rows_stand_below_the_published_ones():
     names = [[row['model'] for row in part['rows']] for part in table['tables']]
     published = ['Florence, zero-shot', 'Florence, fine-tuned', 'METER, fine-tuned']
     own = ['METER-CoSwin, two towers', 'METER-CoSwin, re-ranked']
-    assert names == [published + own, own, [*published, 'METER-CoSwin']] and table['missing'] == []
+    assert (
+        names[:3] == [published + own, own, [*published, 'METER-CoSwin']]
+        and names[3][-1] == 'METER-CoSwin'
+        and table['missing'] == []
+    )
     florence = table['tables'][0]['rows'][1]
     assert (florence['i2t_R@1'], florence['t2i_R@5'], florence['i2t_R@10']) == (81.8, 85.7, None)
     assert table['tables'][2]['rows'][2]['t2i_R@10'] == 98.4 and all(row['source'] for row in table['tables'][0]['rows'][:3])
+    assert table['tables'][3]['rows'][0]['t2v_R@1'] == 37.6 and table['tables'][3]['rows'][0]['v2t_R@1'] is None
     lines = to_markdown(table).splitlines()
+    assert '| model | source | t2v_R@1 | t2v_R@5 | t2v_R@10 | v2t_R@1 | v2t_R@5 | v2t_R@10 |' in lines
     assert '| METER-CoSwin | this project | 50.0 | 51.0 | 52.0 | 50.0 | 51.0 | 52.0 |' in lines
     assert '| Florence, zero-shot | arXiv 2111.11432 | 64.7 | 85.9 |  | 47.2 | 71.4 |  |' in lines
 
@@ -41,16 +52,18 @@ def test_tables_without_an_own_row_are_listed():
     assert retrieval_table({'coco': metrics('')})['missing'] == [
         'COCO, mean of five folds of 1,000 test images',
         'Flickr30k, 1,000 test images',
+        'MSR-VTT, the 1,000 test pairs "1k-A"',
     ]
 
 
 @pytest.mark.parametrize(
     ('results', 'error', 'message'),
     [
-        ({'coc': metrics('')}, KeyError, "coco, flickr30k, got 'coc'"),
+        ({'coc': metrics('')}, KeyError, "coco, flickr30k, msrvtt, got 'coc'"),
         ({}, ValueError, 'got nothing'),
         ({'coco': metrics(''), 'flickr30k': {'accuracy': 5.0}}, KeyError, 'flickr30k has no i2t_R@1, it has accuracy'),
         ({'coco': {'i2t_R@1': 5.0}}, KeyError, r'coco has no i2t_R@5: evaluate with ks=\(1, 5, 10\)'),
+        ({'msrvtt': {'t2v_R@1': 5.0}}, KeyError, 'msrvtt has no t2v_R@5'),
         ({'coco': metrics('', start=99.5)}, ValueError, 'coco/i2t_R@5 must be a percentage'),
     ],
 )
@@ -73,6 +86,7 @@ def changed(table, where, value):
         (('tables', 0, 'rows', 1, 'i2t_R@1'), 10.0, "the published row 'Florence, fine-tuned' is missing or changed"),
         (('tables', 2, 'rows', 3, 't2i_R@5'), 10.0, 'ours: recall falls where K grows'),
         (('tables', 2, 'rows', 3, 't2i_R@5'), 'x', "ours: t2i_R@5 is 'x', expected a percentage"),
+        (('tables', 3, 'rows', -1, 'v2t_R@5'), 10.0, 'ours: recall falls where K grows'),
         (('tables', 1, 'title'), 'COCO', 'COCO, mean of five folds of 1,000 test images is missing'),
         (('missing',), ['COCO'], 'missing is'),
     ],

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from florence.models.backbones.coswin import CoSwin
+from florence.models.backbones.video_coswin import VideoCoSwin
 from florence.models.converters.swin import florence_to_swin, swin_to_florence
 
 ARCH = dict(embed_dims=(8, 16, 32, 64), depths=(1, 2, 1, 1), num_heads=(1, 2, 2, 4), window_size=4)
@@ -14,6 +15,11 @@ ARCH = dict(embed_dims=(8, 16, 32, 64), depths=(1, 2, 1, 1), num_heads=(1, 2, 2,
 @pytest.fixture
 def weights() -> dict[str, torch.Tensor]:
     return CoSwin(ARCH, embed='patch').state_dict()
+
+
+@pytest.fixture
+def video_weights() -> dict[str, torch.Tensor]:
+    return VideoCoSwin(ARCH, embed='patch').state_dict()
 
 
 @pytest.fixture
@@ -31,9 +37,32 @@ def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -
         assert torch.equal(value, right[key]), key
 
 
-@pytest.mark.parametrize('fmt', ['microsoft', 'timm'])
+@pytest.mark.parametrize('fmt', ['microsoft', 'timm', 'mmaction'])
 def test_there_and_back(weights, fmt):
     assert_same(swin_to_florence(florence_to_swin(weights, fmt=fmt)), weights)
+
+
+@pytest.mark.parametrize('fmt', ['microsoft', 'mmaction'])
+def test_a_video_tower_there_and_back(video_weights, fmt):
+    theirs = florence_to_swin(video_weights, fmt=fmt)
+    assert theirs['patch_embed.proj.weight'].shape == (8, 3, 2, 4, 4)
+    assert ('norm3.weight' if fmt == 'mmaction' else 'norm.weight') in theirs
+    assert_same(swin_to_florence(theirs), video_weights)
+
+
+def test_timm_has_no_video_tower(video_weights):
+    with pytest.raises(ValueError, match='timm has no Video Swin'):
+        florence_to_swin(video_weights, fmt='timm')
+
+
+def test_keys_are_those_of_mmaction():
+    swin = pytest.importorskip('mmaction.models.backbones.swin')
+    with torch.device('meta'):
+        ours = VideoCoSwin('tiny', embed='patch', window_size=[(8, 7, 7)] * 4)
+    peer = swin.SwinTransformer3D('tiny')
+    theirs = florence_to_swin(ours.state_dict(), fmt='mmaction')
+    expected = {key: value.shape for key, value in peer.named_parameters()}
+    assert {key: value.shape for key, value in theirs.items()} == expected
 
 
 def test_the_formats_differ_in_the_place_of_the_downsampling(weights):
@@ -111,6 +140,20 @@ def test_command_line_goes_back(tool, weights, tmp_path):
         ]
     )
     assert_same(safetensors.load_file(tmp_path / 'a' / 'swin.safetensors'), florence_to_swin(weights, fmt='timm'))
+
+
+def test_command_line_takes_a_video_tower(tool, video_weights, tmp_path):
+    """As mmaction2 saves it: below `backbone.`, beside a head and index buffers."""
+    official = {f'backbone.{key}': value for key, value in florence_to_swin(video_weights, fmt='mmaction').items()}
+    official |= {
+        'cls_head.fc_cls.weight': torch.zeros(4, 64),
+        'backbone.layers.0.blocks.0.attn.relative_position_index': torch.zeros(32, 32, dtype=torch.long),
+    }
+    torch.save({'state_dict': official}, tmp_path / 'swin.pth')
+    tool.main([str(tmp_path / 'swin.pth'), str(tmp_path / 'ours.pth'), '--prefix', 'backbone.'])
+    assert_same(torch.load(tmp_path / 'ours.pth')['state_dict'], video_weights)
+    tool.main([str(tmp_path / 'ours.pth'), str(tmp_path / 'back.pth'), '--reverse', '--format', 'mmaction'])
+    assert_same(torch.load(tmp_path / 'back.pth')['state_dict'], florence_to_swin(video_weights, fmt='mmaction'))
 
 
 def test_command_line_mistakes_get_one_sentence(tool, weights, tmp_path):

@@ -1,0 +1,148 @@
+"""What happens in a user's own videos: by a recogniser of mmaction's kind, or by class names through two towers."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+from florence.apis.model_loading import build_model, load_weights, usable_device
+from florence.apis.two_tower_loading import load_two_tower
+from florence.apis.video_inputs import ClipReader, check_videos, frames_of
+from florence.engine.config_files import load_config
+from florence.models.video import VideoTwoTower
+from florence.visualization import ClassifiedClip, draw_film_strips
+
+
+class ActionInferencer:
+    """A model that classifies videos given by path; views are those of the tests of its config.
+
+    Args:
+        config: Config, or its path, of `Recognizer3D` or another recogniser of mmaction2, or of `VideoTwoTower`.
+        checkpoint: Weights; None leaves random ones.
+        device: Where the model runs.
+        classes: Names of the classes. A recogniser's default: those that the checkpoint names, or else numbers; two towers need
+            them.
+        templates: Set of prompt templates for two towers; None = that of the config's pipeline, or 'simple'.
+
+    Attributes:
+        classes: Names of the classes, in the order of the scores.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint does not exist.
+        ValueError: If they do not fit each other, the config decodes no video, or two towers have no class names.
+    """
+
+    def __init__(
+        self,
+        config: str | Config,
+        checkpoint: str | None = None,
+        device: str | torch.device = 'cpu',
+        *,
+        classes: Sequence[str] | None = None,
+        templates: str | None = None,
+    ) -> None:
+        config = read_video_config(config)
+        self.templates, self.classes = templates, tuple(classes or ())
+        self.is_text = model_kind(config) == 'VideoTwoTower'
+        if self.is_text:
+            if not self.classes:
+                raise ValueError('two towers choose among class names: give them, --text of tools/infer.py separated by commas.')
+            self.model = load_two_tower(config, checkpoint, device, kind='VideoTwoTower')
+        else:
+            self._load_recognizer(config, checkpoint, device)
+        self.reader = ClipReader(config, 'florence' if self.is_text else 'mmaction')
+
+    def _load_recognizer(self, config: Config, checkpoint: str | None, device: str | torch.device) -> None:
+        device = usable_device(device)
+        self.model = build_model(config, 'mmaction')
+        loaded = {} if checkpoint is None else load_weights(self.model, checkpoint)
+        meta = (loaded.get('meta') or {}).get('dataset_meta') or {}
+        self.classes = self.classes or tuple(meta.get('classes') or ())
+        self.model.to(device).eval()
+
+    @torch.no_grad()
+    def __call__(
+        self, paths: Sequence[str | os.PathLike], num_classes: int = 5, out_dir: str | os.PathLike | None = None
+    ) -> list[dict[str, Any]]:
+        """Classify videos.
+
+        Args:
+            paths: Video files.
+            num_classes: Classes of each result, at most.
+            out_dir: Draw `actions.png` there: frames of each video with its classes.
+
+        Returns:
+            Per video `path`, `class` and `classes`, a list of `label` and `score`, its probability, best first.
+
+        Raises:
+            FileNotFoundError: If a video is missing.
+            ValueError: If there is no video, a file is no readable one, or there are not as many names as classes.
+        """
+        check_videos(paths)
+        if num_classes < 1:
+            raise ValueError(f'num_classes must be 1 or more, got {num_classes}.')
+        results, shown = [], []
+        for path in paths:
+            packed = self.reader.read(path)
+            probabilities = self._probabilities(packed)
+            best, order = probabilities.topk(min(num_classes, len(probabilities)))
+            labels = [self.classes[index] if self.classes else str(index) for index in order.tolist()]
+            ranked = [{'label': label, 'score': score} for label, score in zip(labels, best.tolist(), strict=True)]
+            results.append({'path': str(path), 'class': labels[0], 'classes': ranked})
+            if out_dir is not None:
+                frames = frames_of(packed['inputs'], is_text=self.is_text)
+                shown.append(ClassifiedClip(frames, labels, best.tolist(), text=Path(path).name))
+        if out_dir is not None:
+            draw_film_strips(shown, Path(out_dir) / 'actions.png')
+        return results
+
+    def _probabilities(self, packed: dict[str, Any]) -> Tensor:
+        """Of all classes, `(C,)` on the CPU."""
+        sample = packed['data_samples']
+        if isinstance(self.model, VideoTwoTower):
+            own = {} if self.templates is None else {'templates': self.templates}
+            sample.set_data({'classes': self.classes, **own})
+        batch = {'inputs': [packed['inputs']], 'data_samples': [sample]}
+        probabilities = class_probabilities(self.model, self.model.test_step(batch)[0])
+        if self.classes and len(self.classes) != len(probabilities):
+            raise ValueError(f'the model tells {len(probabilities)} classes, {len(self.classes)} names are given.')
+        return probabilities
+
+
+def class_probabilities(model: torch.nn.Module, sample: Any) -> Tensor:
+    """Probabilities of all classes, `(C,)` on the CPU: mean over views, where a recogniser of mmaction leaves these apart.
+
+    Args:
+        model: The model.
+        sample: What its `test_step` gave of a video.
+    """
+    if 'pred_scores' in sample:
+        return sample.pred_scores.float().cpu().softmax(0)
+    scores = sample.pred_score.float().cpu()
+    average = getattr(getattr(model, 'cls_head', None), 'average_clips', None)
+    if average == 'prob':
+        return scores
+    return scores.softmax(-1).reshape(-1, scores.shape[-1]).mean(0)  # (C,) or (V, C) -> (C,)
+
+
+def read_video_config(config: str | Config) -> Config:
+    """The config, from its file where a path is given.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the config has no model.
+    """
+    if not isinstance(config, Config):
+        config = load_config(config)
+    if 'model' not in config:
+        raise ValueError('this config has no model: give one of configs/video_coswin/ or of mmaction2.')
+    return config
+
+
+def model_kind(config: Config) -> str:
+    """Type of a config's model, without its scope."""
+    return str(config.model.get('type')).rpartition('.')[2]
