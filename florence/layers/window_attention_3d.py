@@ -130,7 +130,8 @@ class WindowAttention3d(nn.Module):
         qkv = qkv.unflatten(-1, (3, self.num_heads, dims))  # (B, steps, t, rows, h, cols, w, 3, h, d)
         qkv = qkv.permute(7, 0, 1, 3, 5, 8, 2, 4, 6, 9)  # (3, B, steps, rows, cols, h, *window, d)
         qkv = qkv.reshape(3, -1, self.num_heads, window[0] * window[1] * window[2], dims)  # (3, G, h, N, d)
-        out = _attention(*qkv.unbind(0), biases[window], self.attn_drop_rate if self.training else 0.0)
+        query, key, value = qkv.unbind(0)
+        out = _attention(query, key, value, biases[window], self.attn_drop_rate if self.training else 0.0)
         out = out.view(batch, steps, rows, cols, self.num_heads, *window, dims)
         return out.permute(0, 1, 5, 2, 6, 3, 7, 4, 8).reshape(batch, *size, -1)
 
