@@ -92,6 +92,7 @@ def test_mixing_and_smoothing_of_the_kinetics_recipe_take_a_step(repo_root):
     cfg.model.cls_head.in_channels = 256
     with DefaultScope.overwrite_default_scope('mmaction'):
         model = MODELS.build(cfg.model)
+        model.init_weights()
         from mmaction.structures import ActionDataSample
 
         clips = [torch.randint(0, 256, (1, 3, 4, 32, 32), dtype=torch.uint8) for _ in range(4)]
