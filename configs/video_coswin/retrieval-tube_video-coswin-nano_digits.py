@@ -11,9 +11,9 @@ _base_ = [
     '../_base_/schedules/adamw_cosine.py',
 ]
 load_from = 'work_dirs/quickstart/iter_1800.pth'
-max_iters = 1500
-warmup_iters = 100
-train_cfg = dict(max_iters=max_iters, val_interval=500)
+max_iters = 600
+warmup_iters = 50
+train_cfg = dict(max_iters=max_iters, val_interval=300)
 train_dataloader = dict(batch_size=64)  # per rank, two ranks
 optim_wrapper = dict(optimizer=dict(lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05, fused=True))
 param_scheduler = [

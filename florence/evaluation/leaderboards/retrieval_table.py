@@ -104,16 +104,17 @@ def retrieval_table(results: Mapping[str, Mapping[str, float]], model: str = 'ou
         KeyError: If a data set is not in the table, or a recall of an own row is missing.
         ValueError: If there is no result, or a figure is no percentage.
     """
-    known = sorted({protocol.dataset for protocol in PROTOCOLS})
+    first_columns = {protocol.dataset: protocol.columns[0] for protocol in PROTOCOLS}
+    known = sorted(first_columns)
     strangers = sorted(set(results) - set(known))
     if strangers or not results:
         found = repr(strangers[0]) if strangers else 'nothing'
         error: type[Exception] = KeyError if strangers else ValueError
         raise error(f'the retrieval table holds results of {", ".join(known)}, got {found}.')
     for dataset, metrics in results.items():
-        if not any(name.endswith(COLUMNS[0]) for name in metrics):
+        if not any(name.endswith(first_columns[dataset]) for name in metrics):
             raise KeyError(
-                f'{dataset} has no {COLUMNS[0]}, it has {", ".join(metrics) or "nothing"}: give the figures of a retrieval.'
+                f'{dataset} has no {first_columns[dataset]}, it has {", ".join(metrics) or "nothing"}: give the figures of a retrieval.'
             )
     tables = []
     for protocol in PROTOCOLS:
