@@ -9,9 +9,9 @@ _base_ = [
     '../_base_/schedules/adamw_cosine.py',
 ]
 unicl_checkpoint = 'work_dirs/quickstart/iter_1800.pth'
-max_iters = 2000
-warmup_iters = 100
-train_cfg = dict(max_iters=max_iters, val_interval=500)
+max_iters = 800
+warmup_iters = 50
+train_cfg = dict(max_iters=max_iters, val_interval=400)
 train_dataloader = dict(batch_size=32)  # per rank, two ranks
 model = dict(
     backbone=dict(init_cfg=dict(type='Pretrained', prefix='image_tower.', checkpoint=unicl_checkpoint)),

@@ -112,9 +112,10 @@ def retrieval_table(results: Mapping[str, Mapping[str, float]], model: str = 'ou
         error: type[Exception] = KeyError if strangers else ValueError
         raise error(f'the retrieval table holds results of {", ".join(known)}, got {found}.')
     for dataset, metrics in results.items():
-        if not any(name.endswith(first_columns[dataset]) for name in metrics):
+        first = first_columns[dataset]
+        if not any(name.endswith(first) for name in metrics):
             raise KeyError(
-                f'{dataset} has no {first_columns[dataset]}, it has {", ".join(metrics) or "nothing"}: give the figures of a retrieval.'
+                f'{dataset} has no {first}, it has {", ".join(metrics) or "nothing"}: give the figures of a retrieval.'
             )
     tables = []
     for protocol in PROTOCOLS:
