@@ -10,6 +10,7 @@ the arithmetic. The backward pass computes the weights again instead of reading 
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -37,6 +38,9 @@ class _ChunkedAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:  # type: ignore[override]
         ctx.save_for_backward(query, key, value, bias)
+        if torch.get_num_threads() > 1:
+            # Small products do not share the work of several threads; PyTorch's kernel does, window by window.
+            return F.scaled_dot_product_attention(query, key, value, bias[None])
         out = torch.empty_like(value)
         for part, heads in _chunks(query):
             weights = _weights(query[part], key[part], bias[heads])

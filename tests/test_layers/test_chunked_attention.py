@@ -25,9 +25,17 @@ def test_values_and_gradients_for_every_way_to_cut(pairs, monkeypatch):
         torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=1e-12)
 
 
+@pytest.fixture(params=[1, 2])
+def num_threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize('tokens', [49, 400])
-def test_single_precision(tokens):
-    """400 tokens: one window and head at a time, through the kernel of the linear layers."""
+def test_single_precision(tokens, num_threads):
+    """400 tokens: one window and head at a time, through the kernel of the linear layers; two threads: PyTorch's kernel."""
     tensors = inputs(3, 2, tokens, torch.float32)
     wide = [tensor.detach().double().requires_grad_() for tensor in tensors]
     out, expected = chunked_attention(*tensors), biased_attention(*wide)
