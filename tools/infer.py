@@ -19,6 +19,7 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
@@ -30,10 +31,10 @@ from florence.apis import (
     VideoRetrievalInferencer, VQAInferencer, ZeroShotDetectionInferencer,
 )  # fmt: skip
 from florence.atomic_files import write_json
+from florence.datasets.video.action_lists import VIDEO_SUFFIXES
 from florence.user_errors import USER_ERRORS, in_words
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv')
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 
 
@@ -47,7 +48,7 @@ def find_config(name: str) -> str:
     return str(found[0])
 
 
-def find_images(inputs: list[str], suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[str]:
+def find_images(inputs: list[str], suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[str]:
     """Files as they are, folders as the images (or what has one of the endings) below them."""
     paths: list[str] = []
     for item in inputs:
@@ -56,7 +57,7 @@ def find_images(inputs: list[str], suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -
         else:
             paths.append(item)
     if not paths:
-        raise FileNotFoundError(f'no file with an ending of {", ".join(suffixes)} in {", ".join(inputs)}.')
+        raise FileNotFoundError(f'no file with an ending of {", ".join(sorted(suffixes))} in {", ".join(inputs)}.')
     return paths
 
 

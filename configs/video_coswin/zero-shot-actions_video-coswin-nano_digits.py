@@ -1,7 +1,7 @@
 # Zero-shot classification of actions on digit clips: the model that retrieval-tube_video-coswin-nano_digits.py trained on
 # captions chooses among ten names of actions, each in sentences about every digit.
 #   python tools/test.py configs/video_coswin/zero-shot-actions_video-coswin-nano_digits.py \
-#       work_dirs/retrieval-tube_video-coswin-nano_digits/iter_1500.pth
+#       work_dirs/retrieval-tube_video-coswin-nano_digits/iter_600.pth
 # Hardware: two CPU cores, seconds. Expected figures on held-out scans: metafile.yml.
 _base_ = 'retrieval-tube_video-coswin-nano_digits.py'
 val_dataloader = dict(

@@ -90,6 +90,7 @@ def test_mixing_and_smoothing_of_the_kinetics_recipe_take_a_step(repo_root):
     from mmengine.registry import MODELS, DefaultScope
 
     cfg = load_config(str(repo_root / CONFIGS / 'video-coswin-h_30e-384_k400.py'))
+    assert cfg.train_dataloader.batch_size > 1, 'a clip cannot be mixed with itself'
     cfg.model.backbone.update(arch='nano', window_size=4, with_cp=False, init_cfg=None)
     cfg.model.cls_head.in_channels = 256
     with DefaultScope.overwrite_default_scope('mmaction'):

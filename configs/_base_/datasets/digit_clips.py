@@ -25,3 +25,12 @@ val_cfg = dict(type='ValLoop')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 test_cfg = dict(type='TestLoop')
+# For tools/infer.py: video files as the model knows clips.
+inference_pipeline = [
+    dict(type='florence.OpenVideo'),
+    dict(type='florence.SampleClips', clip_len=8, mode='uniform', test_mode=True),
+    dict(type='florence.DecodeVideo'),
+    dict(type='Resize', scale=(-1, 32)),
+    dict(type='CenterCrop', crop_size=32),
+    *pipeline,
+]

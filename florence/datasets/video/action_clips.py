@@ -104,6 +104,11 @@ class ActionClips(PairDataset):
         classes = self._class_names(actions.classes)
         index_of = {readable(name).casefold(): index for index, name in enumerate(classes or ())}
         if classes is not None:
+            if self.num_classes not in (None, len(classes)) or len(index_of) < len(classes):
+                raise ValueError(
+                    f'ActionClips: {len(classes)} names of classes, {len(index_of)} of them different, expected '
+                    f'{self.num_classes or "different ones"}: give all names by classes=, as a file or a list.'
+                )
             self._metainfo['classes'] = classes
             self.share_with_samples(classes=classes)
         samples = [

@@ -66,6 +66,14 @@ def test_records(folder):
         ActionClips('t.json', data_root=root)
 
 
+def test_names_of_classes_and_their_number_must_agree(folder):
+    root = folder('1.mp4', t__csv='path,label\n1.mp4,run\n')
+    with pytest.raises(ValueError, match='2 names of classes, 2 of them different, expected 400'):
+        ActionClips('t.csv', data_root=root, classes=('jump', 'run'), num_classes=400)
+    with pytest.raises(ValueError, match='2 names of classes, 1 of them different, expected different ones'):
+        ActionClips('t.csv', data_root=root, classes=('Run', 'run'))
+
+
 def test_folder_per_class(folder):
     root = folder(
         'v/ride_horse/b.avi', 'v/ride_horse/x/a.mp4', 'v/clap/c.webm', 'v/clap/notes.txt', names__txt='ride horse\nclap\n'
