@@ -39,8 +39,9 @@ class _ChunkedAttention(torch.autograd.Function):
     def forward(ctx, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:  # type: ignore[override]
         ctx.save_for_backward(query, key, value, bias)
         if torch.get_num_threads() > 1:
-            # Small products do not share the work of several threads; PyTorch's kernel does, window by window.
-            return F.scaled_dot_product_attention(query, key, value, bias[None])
+            # Small products do not share the work of several threads; PyTorch's kernel does, window by window. It takes no
+            # bias that learns: detached, though nothing is recorded here.
+            return F.scaled_dot_product_attention(query, key, value, bias.detach()[None])
         out = torch.empty_like(value)
         for part, heads in _chunks(query):
             weights = _weights(query[part], key[part], bias[heads])

@@ -13,8 +13,16 @@ def inputs(windows: int, heads: int, tokens: int, dtype=torch.float64) -> list[t
     return [torch.randn(shape, dtype=dtype, requires_grad=True) for shape in shapes]
 
 
+@pytest.fixture(params=[1, 2])
+def num_threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize('pairs', [1, 2, 3, 5, 7, 100])
-def test_values_and_gradients_for_every_way_to_cut(pairs, monkeypatch):
+def test_values_and_gradients_for_every_way_to_cut(pairs, num_threads, monkeypatch):
     monkeypatch.setattr(module, 'CHUNK_BYTES', pairs * 6 * 6 * 8)
     tensors = inputs(5, 3, 6)
     grad = torch.randn(5, 3, 6, 4, dtype=torch.float64)
@@ -23,14 +31,6 @@ def test_values_and_gradients_for_every_way_to_cut(pairs, monkeypatch):
     gradients = zip(torch.autograd.grad(out, tensors, grad), torch.autograd.grad(expected, tensors, grad), strict=True)
     for ours, theirs in gradients:
         torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=1e-12)
-
-
-@pytest.fixture(params=[1, 2])
-def num_threads(request):
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize('tokens', [49, 400])
@@ -64,3 +64,15 @@ def test_weights_are_not_stored():
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         chunked_attention(*tensors)
     assert set(kept) == {tensor.data_ptr() for tensor in tensors}
+
+
+def test_with_several_threads_pytorch_never_holds_all_weights():
+    tensors = inputs(4, 2, 30)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            chunked_attention(*tensors)
+    finally:
+        torch.set_num_threads(before)
+    assert 'aten::_scaled_dot_product_flash_attention_for_cpu' in {event.key for event in profile.key_averages()}

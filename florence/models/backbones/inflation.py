@@ -16,7 +16,6 @@ from florence.layers.window_attention_3d import Size, WindowAttention3d
 from florence.models.backbones.window_checkpoint import BUFFERS, TABLE
 
 INFLATIONS = ('average', 'center')
-STEM = 'stages.0.embed.proj.weight'
 
 
 def inflate_checkpoint(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
@@ -32,10 +31,11 @@ def inflate_checkpoint(module: nn.Module, state_dict: dict[str, Tensor], prefix:
     """
     for key in [key for key in state_dict if key.startswith(prefix) and key.endswith(BUFFERS)]:
         del state_dict[key]
-    stem = state_dict.get(prefix + STEM)
-    is_image = stem is not None and stem.ndim == 4
+    layers = dict(module.named_modules())
+    kernels = [state_dict.get(f'{prefix}{name}.weight') for name, layer in layers.items() if isinstance(layer, nn.Conv3d)]
+    is_image = any(kernel is not None and kernel.ndim == 4 for kernel in kernels)
     num_kernels = num_tables = 0
-    for name, layer in module.named_modules():
+    for name, layer in layers.items():
         key = f'{prefix}{name}.weight'
         if isinstance(layer, nn.Conv3d) and key in state_dict and state_dict[key].ndim == 4:
             state_dict[key] = inflate_kernel(state_dict[key], layer.kernel_size[0], module.inflation)  # type: ignore[arg-type]
@@ -94,19 +94,22 @@ def resize_table(table: Tensor, window: Size, name: str) -> Tensor:
         name: Of the table, for the message.
 
     Raises:
-        ValueError: If neither the sides nor the steps are those of `window`.
+        ValueError: If neither the sides nor the steps are those of `window`, or its length fits both.
     """
     num_steps, area = 2 * window[0] - 1, (2 * window[1] - 1) * (2 * window[2] - 1)
     if len(table) == num_steps * area:
         return table
-    if len(table) % area == 0 and (len(table) // area) % 2:
-        return _fit_time(table.view(-1, area, table.shape[1]), num_steps).flatten(0, 1)
     side = round((len(table) / num_steps) ** 0.5)
-    if side * side * num_steps == len(table) and side % 2:
+    has_sides = len(table) % area == 0 and (len(table) // area) % 2 == 1
+    has_steps = side * side * num_steps == len(table) and side % 2 == 1
+    if has_sides and not has_steps:
+        return _fit_time(table.view(-1, area, table.shape[1]), num_steps).flatten(0, 1)
+    if has_steps and not has_sides:
         return torch.cat([_fit_space(step, window[1:]) for step in table.view(num_steps, side * side, -1)])
+    found = 'another length or other sides, its rows do not tell which' if has_steps else 'another length and other sides'
     raise ValueError(
-        f'{name} has {len(table)} rows, expected {num_steps * area} for a window of {window}: the checkpoint has windows of '
-        f'another length and other sides; give one of them as it was.'
+        f'{name} has {len(table)} rows, expected {num_steps * area} for a window of {window}: its windows have {found}; change '
+        f'one of them alone, or load it into the window that it was trained with.'
     )
 
 

@@ -71,6 +71,8 @@ def test_other_sides():
 def test_a_table_of_no_such_window_is_named():
     with pytest.raises(ValueError, match=r'stages.0.table has 50 rows, expected 245 for a window of \(3, 4, 4\)'):
         resize_table(torch.zeros(50, 2), (3, 4, 4), 'stages.0.table')
+    with pytest.raises(ValueError, match='or other sides, its rows do not tell which'):
+        resize_table(torch.zeros(3 * 225, 2), (2, 3, 3), 'stages.0.table')  # sides of 8, or 14 steps
 
 
 @pytest.mark.parametrize('load', ['torch', 'mmengine', 'nested', 'init_cfg'])
