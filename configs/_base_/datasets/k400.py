@@ -1,52 +1,12 @@
 # Kinetics-400 in the layout of mmaction2: lists "path label" beside the folders of the videos.
-_base_ = './action_views_224.py'
+_base_ = ['./action_loaders.py', './action_views_224.py']
 data_root = 'data/kinetics400/'
-train_dataloader = dict(
-    batch_size=8,
-    num_workers=8,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='florence.ActionClips',
-        ann_file='kinetics400_train_list_videos.txt',
-        data_prefix=dict(video='videos_train'),
-        data_root=data_root,
-        num_classes=400,
-        pipeline=_base_.views_224_train,
-    ),
+train_annotation = dict(
+    data_root=data_root, num_classes=400, ann_file='kinetics400_train_list_videos.txt', data_prefix=dict(video='videos_train')
 )
-val_dataloader = dict(
-    batch_size=8,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='florence.ActionClips',
-        ann_file='kinetics400_val_list_videos.txt',
-        data_prefix=dict(video='videos_val'),
-        data_root=data_root,
-        num_classes=400,
-        test_mode=True,
-        pipeline=_base_.views_224_val,
-    ),
+held_out = dict(
+    data_root=data_root, num_classes=400, ann_file='kinetics400_val_list_videos.txt', data_prefix=dict(video='videos_val')
 )
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='florence.ActionClips',
-        ann_file='kinetics400_val_list_videos.txt',
-        data_prefix=dict(video='videos_val'),
-        data_root=data_root,
-        num_classes=400,
-        test_mode=True,
-        pipeline=_base_.views_224_test,
-    ),
-)
-val_evaluator = dict(type='AccMetric')
-val_cfg = dict(type='ValLoop')
-test_evaluator = val_evaluator
-test_cfg = dict(type='TestLoop')
+train_dataloader = dict(dataset=dict(**train_annotation, pipeline=_base_.views_224_train))
+val_dataloader = dict(dataset=dict(**held_out, pipeline=_base_.views_224_val))
+test_dataloader = dict(dataset=dict(**held_out, pipeline=_base_.views_224_test))

@@ -1,5 +1,6 @@
 # Something-Something V2 with the official files; labels.json lies beside the lists. Clips of 32 frames spread over the whole
 # video, never mirrored (classes say left and right), one clip with three crops in tests (Video Swin, arXiv 2106.13230).
+_base_ = './action_loaders.py'
 data_root = 'data/ssv2/'
 sampling = dict(type='florence.SampleClips', clip_len=32, mode='uniform')
 train_pipeline = [
@@ -31,52 +32,8 @@ test_pipeline = [
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
-train_dataloader = dict(
-    batch_size=8,
-    num_workers=8,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='florence.ActionClips',
-        ann_file='annotations/train.json',
-        data_root=data_root,
-        layout='ssv2',
-        data_prefix=dict(video='videos'),
-        pipeline=train_pipeline,
-    ),
-)
-val_dataloader = dict(
-    batch_size=8,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='florence.ActionClips',
-        ann_file='annotations/validation.json',
-        data_root=data_root,
-        layout='ssv2',
-        data_prefix=dict(video='videos'),
-        test_mode=True,
-        pipeline=val_pipeline,
-    ),
-)
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='florence.ActionClips',
-        ann_file='annotations/validation.json',
-        data_root=data_root,
-        layout='ssv2',
-        data_prefix=dict(video='videos'),
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
-)
-val_evaluator = dict(type='AccMetric')
-val_cfg = dict(type='ValLoop')
-test_evaluator = val_evaluator
-test_cfg = dict(type='TestLoop')
+train_annotation = dict(data_root=data_root, layout='ssv2', data_prefix=dict(video='videos'), ann_file='annotations/train.json')
+held_out = dict(data_root=data_root, layout='ssv2', data_prefix=dict(video='videos'), ann_file='annotations/validation.json')
+train_dataloader = dict(dataset=dict(**train_annotation, pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(**held_out, pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(**held_out, pipeline=test_pipeline))
