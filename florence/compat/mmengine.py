@@ -1,6 +1,8 @@
 """Mends for onedl-mmengine 0.10.12 (and mmengine 0.10.7, whose code is the same here).
 
-* `mmengine.dist.utils` selects a CUDA device in every launcher, so that a gloo job cannot start without CUDA.
+* `mmengine.dist.utils` selects a CUDA device in every launcher, so that a gloo job cannot start without CUDA; and nobody leaves
+  the process group, so that one gloo rank in thirteen is aborted by its own threads when Python ends ("terminate called without
+  an active exception"), after all its work was done.
 * `mmengine.runner.loops` sleeps two seconds whenever an iteration-based loop starts its data anew "to prevent
   possible deadlock"; the epoch-based loop of the same file starts its data anew without it.
 * `mmengine.hooks.Hook.end_of_epoch`, which the logger asks in every iteration, fails where the data have no length, as a stream.
@@ -10,6 +12,8 @@
   after some hundred thousand of them. Here the arrays grow by half of their length at a time.
 """
 
+import atexit
+import functools
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,16 +23,30 @@ from florence.compat.finder import Mend
 from florence.compat.module_view import ModuleView
 
 
+def _leave_process_group() -> None:
+    import torch.distributed
+
+    # After an error the other ranks may be gone, and leaving together would wait for them.
+    if torch.distributed.is_initialized() and getattr(sys, 'last_value', None) is None:
+        torch.distributed.destroy_process_group()
+
+
 @contextmanager
-def _cuda_device_only_with_cuda(module: Any) -> Iterator[None]:
+def _ranks_without_cuda_start_and_end(module: Any) -> Iterator[None]:
     yield
-    torch = module.torch
+    torch, init_dist = module.torch, module.init_dist
 
     def set_device(device: int) -> None:
         if torch.cuda.is_available():
             torch.cuda.set_device(device)
 
+    @functools.wraps(init_dist)
+    def init_dist_and_leave_at_exit(*args: Any, **kwargs: Any) -> None:
+        init_dist(*args, **kwargs)
+        atexit.register(_leave_process_group)
+
     module.torch = ModuleView(torch, cuda=ModuleView(torch.cuda, set_device=set_device))
+    module.init_dist = init_dist_and_leave_at_exit
 
 
 @contextmanager
@@ -92,7 +110,7 @@ def _histories_grow_by_steps(module: Any) -> Iterator[None]:
 
 MENDS = (
     Mend('mmengine.logging.history_buffer', around=_histories_grow_by_steps),
-    Mend('mmengine.dist.utils', around=_cuda_device_only_with_cuda),
+    Mend('mmengine.dist.utils', around=_ranks_without_cuda_start_and_end),
     Mend('mmengine.runner.loops', around=_no_sleep),
     Mend('mmengine.hooks.hook', around=_streams_have_no_last_batch),
     Mend('mmengine._strategy.deepspeed', around=_without_deepspeed),

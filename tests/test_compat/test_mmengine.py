@@ -17,8 +17,10 @@ from mmengine.logging import HistoryBuffer
 from torch.utils.data import DataLoader
 
 RANK_PROGRAM = """
-import florence, torch
+import atexit, florence, torch
 from mmengine.dist import all_reduce, get_rank, init_dist
+# Registered first, called last.
+atexit.register(lambda: print(f'in a group at the end: {torch.distributed.is_initialized()}'))
 init_dist('pytorch', backend='gloo')
 total = torch.tensor([float(get_rank() + 1)])
 all_reduce(total)
@@ -26,7 +28,7 @@ print(f'total {total.item()}')
 """
 
 
-def test_two_gloo_ranks_start_without_cuda():
+def test_two_gloo_ranks_start_without_cuda_and_leave_their_group():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
@@ -51,6 +53,7 @@ def test_two_gloo_ranks_start_without_cuda():
             output, errors = process.communicate(timeout=120)
             assert process.returncode == 0, errors
             assert 'total 3.0' in output
+            assert 'in a group at the end: False' in output
     finally:
         for process in ranks:
             process.kill()
