@@ -10,6 +10,8 @@
   those who do not use it. Its strategy does not work with current deepspeed; `florence.DeepSpeedStrategy` takes its place.
 * `mmengine.logging.history_buffer` copies the whole history of every logged figure in every iteration: milliseconds an iteration
   after some hundred thousand of them. Here the arrays grow by half of their length at a time.
+* `mmengine.model.weight_init` only logs that nothing of a checkpoint fits the module whose `init_cfg` names it, parameter by
+  parameter, and the training starts from random weights.
 """
 
 import atexit
@@ -108,7 +110,35 @@ def _histories_grow_by_steps(module: Any) -> Iterator[None]:
     module.HistoryBuffer.update = update
 
 
+@contextmanager
+def _pretrained_weights_fit(module: Any) -> Iterator[None]:
+    yield
+    load = module.PretrainedInit.__call__
+
+    def load_what_fits(self: Any, target: Any) -> None:
+        fitting = 0
+
+        def count(_: Any, weights: dict[str, Any], prefix: str, *__: Any) -> None:
+            nonlocal fitting
+            for name, own in target.state_dict(keep_vars=True).items():
+                fitting += getattr(weights.get(prefix + name), 'shape', None) == getattr(own, 'shape', ())
+
+        hook = target.register_load_state_dict_pre_hook(count)  # the last one: after those that adapt the weights
+        try:
+            load(self, target)
+        finally:
+            hook.remove()
+        if not fitting:
+            raise ValueError(
+                f'init_cfg: none of the weights of {self.checkpoint} fits {type(target).__name__}: give a checkpoint of such a '
+                f'module, or as prefix where it lies in a larger model, e.g. "backbone." (prefix is {self.prefix!r}).'
+            )
+
+    module.PretrainedInit.__call__ = load_what_fits
+
+
 MENDS = (
+    Mend('mmengine.model.weight_init', around=_pretrained_weights_fit),
     Mend('mmengine.logging.history_buffer', around=_histories_grow_by_steps),
     Mend('mmengine.dist.utils', around=_ranks_without_cuda_start_and_end),
     Mend('mmengine.runner.loops', around=_no_sleep),

@@ -115,3 +115,24 @@ def test_history_out_of_a_checkpoint_goes_on():
     buffer._count_history = np.frombuffer(np.array([1.0, 1.0]).tobytes())
     buffer.update(3)
     assert buffer.data[0].tolist() == [1, 2, 3] and buffer.data[1].tolist() == [1, 1, 1]
+
+
+def test_pretrained_weights_of_another_module_are_refused(tmp_path):
+    from mmengine.model import BaseModule, initialize
+
+    class Tower(BaseModule):
+        def __init__(self, width):
+            super().__init__()
+            self.layer = torch.nn.Linear(width, width)
+
+    def start(model, **given):
+        initialize(model, dict(type='Pretrained', checkpoint=str(path), **given))
+        return model
+
+    path = tmp_path / 'tower.pth'
+    own = Tower(2)
+    torch.save({'state_dict': {f'backbone.{name}': value for name, value in own.state_dict().items()}}, path)
+    assert torch.equal(start(Tower(2), prefix='backbone.').layer.weight, own.layer.weight)
+    for width, given in ((2, {}), (3, {'prefix': 'backbone.'})):
+        with pytest.raises(ValueError, match=r'none of the weights of .*tower.pth fits Tower: .* "backbone."'):
+            start(Tower(width), **given)

@@ -137,6 +137,17 @@ class CoSwinTrunk(BaseModule):
             module.eval()
         return self
 
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *arguments: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *arguments)  # runs the hooks that adapt the weights to this tower
+        for name, own in self.state_dict(keep_vars=True).items():
+            found = state_dict.get(prefix + name)
+            shape = tuple(getattr(own, 'ds_shape', own.shape))  # ZeRO-3 keeps a part of it
+            if found is not None and tuple(found.shape) != shape:
+                raise ValueError(
+                    f'{prefix}{name} of the checkpoint is {tuple(found.shape)}, expected {shape}: it is of another '
+                    f'arch than this {type(self).__name__}; give the arch that it was trained with, or another checkpoint.'
+                )
+
     def _frozen_modules(self) -> list[nn.Module]:
         if self.frozen_stages < 0:
             return []

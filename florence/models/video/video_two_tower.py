@@ -16,7 +16,7 @@ from torch import Tensor
 
 from florence.models.backbones.coswin import CoSwin
 from florence.models.backbones.video_coswin import VideoCoSwin
-from florence.models.data_preprocessors import VideoTextPreprocessor
+from florence.models.data_preprocessors import ImageTextPreprocessor, VideoTextPreprocessor
 from florence.models.two_tower import TwoTower
 from florence.registry import MODELS
 from florence.structures import ImageTextSample
@@ -36,7 +36,7 @@ class VideoTwoTower(TwoTower):
         arguments: Those of `TwoTower`; the preprocessor is `VideoTextPreprocessor` unless one is given.
 
     Raises:
-        ValueError: If the mode is unknown, or its image tower is the other mode's.
+        ValueError: If the mode is unknown, its image tower is the other mode's, or the preprocessor is for images.
     """
 
     def __init__(self, *arguments: Any, mode: str, data_preprocessor: dict | torch.nn.Module | None = None, **named: Any) -> None:
@@ -44,6 +44,10 @@ class VideoTwoTower(TwoTower):
             raise ValueError(f'VideoTwoTower: mode must be one of {MODES}, got {mode!r}.')
         super().__init__(*arguments, data_preprocessor=data_preprocessor or VideoTextPreprocessor(), **named)
         self.mode = mode
+        if type(self.data_preprocessor) is ImageTextPreprocessor:
+            raise ValueError(
+                'VideoTwoTower: ImageTextPreprocessor is for images, give VideoTextPreprocessor with the same values.'
+            )
         wrong = CoSwin if mode == 'tube' else VideoCoSwin
         if isinstance(self.image_tower, wrong):
             right = VideoCoSwin if mode == 'tube' else CoSwin
@@ -74,10 +78,9 @@ class VideoTwoTower(TwoTower):
                 f'{tuple(inputs.shape)}: end the pipeline with PackVideoText.'
             )
         if inputs.ndim == 6:
-            views = inputs.shape[1]
-            counts = None if num_frames is None else num_frames.repeat_interleave(views)
-            embeds = self.encode_image(inputs.flatten(0, 1), counts).unflatten(0, (-1, views))  # (B, V, D)
-            return F.normalize(embeds.mean(1), dim=-1)
+            # View by view: a dozen views of a large clip at once do not fit an accelerator that one of them fits.
+            embeds = torch.stack([self.encode_image(view, num_frames) for view in inputs.unbind(1)])  # (V, B, D)
+            return F.normalize(embeds.mean(0), dim=-1)
         return self._encode_tubes(inputs) if self.mode == 'tube' else self._encode_frames(inputs, num_frames)
 
     def _encode_frames(self, clips: Tensor, num_frames: Tensor | None) -> Tensor:

@@ -120,3 +120,10 @@ def test_a_video_tower_of_other_windows(said):
 def test_another_arch_is_refused():
     with pytest.raises(RuntimeError, match='Missing key'):
         VideoCoSwin(SMALL).inflate_from(CoSwin(dict(SMALL, depths=(1, 1, 1, 1))).state_dict())
+
+
+@pytest.mark.parametrize('strict', [True, False])
+def test_wider_weights_are_refused_also_where_others_fit(strict):
+    wider = CoSwin(dict(SMALL, embed_dims=(8, 16, 32, 128), num_heads=(1, 2, 4, 4))).state_dict()
+    with pytest.raises(ValueError, match=r'stages.3.embed.*of the checkpoint is \(128,.*another arch than this VideoCoSwin'):
+        VideoCoSwin(SMALL).load_state_dict(wider, strict=strict)

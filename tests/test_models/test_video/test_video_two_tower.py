@@ -143,6 +143,8 @@ def test_mistakes_are_named(image_model):
         VideoTwoTower(**parts('CoSwin'), mode='tube')
     with pytest.raises(ValueError, match="'frames' needs an image_tower such as CoSwin, got VideoCoSwin"):
         VideoTwoTower(**parts('VideoCoSwin'), mode='frames')
+    with pytest.raises(ValueError, match='ImageTextPreprocessor is for images'):
+        VideoTwoTower(**parts('CoSwin'), mode='frames', data_preprocessor=dict(type='ImageTextPreprocessor'))
     model = video_model(image_model, 'frames')
     with pytest.raises(ValueError, match='PackVideoText'):
         model.encode_image(torch.zeros(2, 3, 32, 32))
