@@ -122,6 +122,23 @@ def test_other_ways_to_compute_agree(way):
     assert (out.float() - expected).norm() <= (0.03 if way in ('autocast', 'bfloat16') else 1e-6) * expected.norm()
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+@pytest.mark.parametrize('size', [(8, 14, 14), (5, 15, 20), (2, 5, 5)])
+def test_gpu_agrees_with_cpu(size):
+    attention = WindowAttention3d(64, 2, (4, 7, 7), shifted=True)
+    x = torch.randn(2, *size, 64)
+    weights = torch.randn_like(x)
+    gradients = []
+    for device in ('cpu', 'cuda'):
+        attention = attention.to(device)
+        attention.zero_grad()
+        (attention(x.to(device)) * weights.to(device)).sum().backward()
+        gradients.append([parameter.grad.cpu() for parameter in attention.parameters()])
+    for on_cpu, on_gpu in zip(*gradients, strict=True):
+        torch.testing.assert_close(on_gpu, on_cpu, atol=1e-3, rtol=1e-3)
+
+
 def test_dropout_drops_weights_in_training_only():
     attention, x = random_attention((4, 3, 3), torch.float32, attn_drop_rate=0.5), torch.randn(1, 6, 7, 5, 8)
     assert not torch.equal(attention(x), attention(x))
