@@ -1,6 +1,7 @@
 """Frames by seeking are those of decoding from the start; times, rotation, and every fault of a file."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -214,7 +215,7 @@ def test_a_video_that_was_cut_short_gives_the_frames_it_has(tmp_path, name, log_
         assert sum('announces 60 frames' in line and str(cut) in line for line in log_lines) == 1
 
 
-def test_damaged_frames_are_replaced_by_the_last_good_one(tmp_path, log_lines):
+def test_damaged_frames_are_replaced_by_the_last_good_one(tmp_path):
     path = write_video(tmp_path / 'a.mp4', 60, gop=10)
     import av
 
@@ -228,4 +229,20 @@ def test_damaged_frames_are_replaced_by_the_last_good_one(tmp_path, log_lines):
     assert [number_of(frame) for frame in reader.frames([5, 25])[0]] == [5, 25]
     frames, num_missing = reader.frames([20, 58])
     assert num_missing == 1 and number_of(frames[0]) == 20 and 30 <= number_of(frames[1]) <= 45
-    assert sum('cannot be decoded' in line for line in log_lines) == 1
+
+
+def test_packets_that_begin_behind_the_wanted_frame_are_refused():
+    """A negative place in the list of packets would be a frame from its end."""
+
+    class Packets:
+        def seek(self, offset, stream):
+            pass
+
+        def demux(self, stream):
+            for number in range(4, 12):
+                yield SimpleNamespace(size=1, is_corrupt=False, pts=number, dts=number, is_keyframe=number % 4 == 0)
+
+    index = SampleTableIndex(Packets(), SimpleNamespace(frames=12), [(number, number % 4 == 0) for number in range(12)])
+    assert [number_of for _, number_of in index.runs(np.array([5]))] == [{5: 5}]
+    with pytest.raises(LookupError, match='the packets begin at number 4, after frame 3'):
+        list(index.runs(np.array([3])))
