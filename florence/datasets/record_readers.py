@@ -1,4 +1,7 @@
-"""Lines of lists, and rows of annotation files as dicts. Files are UTF-8, with or without the mark that spreadsheets put before the text."""
+"""Lines of lists, and rows of annotation files as dicts.
+
+Files are UTF-8, with or without the mark that spreadsheets put before the text.
+"""
 
 import csv
 import json

@@ -72,7 +72,7 @@ def read_something_something(file: str) -> ActionList:
         raise FileNotFoundError(f'no {names[0].name} or {names[1].name} in {folder}')
     labels = read_json_object(label_file)
     if sorted(map(str, labels.values())) != sorted(map(str, range(len(labels)))):
-        raise ValueError(f'{label_file} must number its {len(labels)} classes 0 to {len(labels) - 1}, each with a number of its own')
+        raise ValueError(f'{label_file} must number its {len(labels)} classes 0 to {len(labels) - 1}')
     index_of = {name: int(index) for name, index in labels.items()}
     rows = []
     for number, record in enumerate(read_json(file)):
