@@ -94,6 +94,19 @@ def turn(path: Path, a: int, b: int, c: int, d: int) -> Path:
     return path
 
 
+def damage(path: Path, first: int) -> Path:
+    """Empty the packets of an MP4 file from number `first` on."""
+    import av
+
+    with av.open(str(path)) as file:
+        places = sorted((entry.pos, entry.size) for entry in file.streams.video[0].index_entries)
+    content = bytearray(path.read_bytes())
+    for place, size in places[first:]:
+        content[place : place + size] = bytes(size)
+    path.write_bytes(content)
+    return path
+
+
 def decode_all(path: Path) -> list[np.ndarray]:
     """Every frame, decoded from the first one."""
     import av

@@ -1,6 +1,7 @@
 # Zero-shot classification of actions on Kinetics-600: Florence's image-text model with an image tower that sees time chooses
 # among class names in sentences; 32 frames at every second one, 4 x 3 views. The paper gives no figure; X-CLIP B/16 (arXiv
-# 2208.02816) has 65.2 % on classes that Kinetics-400 lacks. Not run here.
+# 2208.02816) has 65.2 % on classes that Kinetics-400 lacks. The files are those of video-coswin-h_30e-384_k600.py, with the names
+# of the classes beside them: mmaction2's label_map_k600.txt. Not run here.
 #   python tools/test.py configs/video_coswin/zero-shot-actions_video-coswin-h-384_k600.py STAGE3.pth
 _base_ = [
     '../_base_/default_runtime.py',
@@ -25,10 +26,11 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='ActionClips',
-        ann_file='annotations/val.csv',
-        layout='kinetics',
+        ann_file='kinetics600_val_list_videos.txt',
+        classes='label_map_k600.txt',
+        num_classes=600,
         data_root='data/kinetics600/',
-        data_prefix=dict(video='val'),
+        data_prefix=dict(video='videos_val'),
         pipeline=test_pipeline,
         test_mode=True,
     ),

@@ -7,10 +7,13 @@ templates = 'ucf101'
 test_pipeline = [*_base_.test_pipeline[:-1], dict(type='PackVideoText', templates=templates)]
 test_dataloader = dict(
     dataset=dict(
+        _delete_=True,
+        type='ActionClips',
         ann_file='annotations/testlist01.txt',
         layout='ucf101',
         data_root='data/ucf101/',
         data_prefix=dict(video='videos'),
         pipeline=test_pipeline,
+        test_mode=True,
     ),
 )

@@ -98,12 +98,17 @@ class PairDataset(BaseDataset):
         super().full_init()
 
     def filter_data(self) -> list[dict]:
-        """Leave out short texts where `drop_short_texts` asks for it; refuse an empty set."""
-        if not self.data_list:
+        """Leave out short texts where `drop_short_texts` asks for it; refuse an empty set and `indices` beyond it."""
+        kept = self.data_list
+        if not kept:
             raise ValueError(f'{self.name}: no sample found')
-        if self.drop_short_texts is None:
-            return self.data_list
-        return drop_short_texts(self.data_list, self.drop_short_texts, self.name)
+        if self.drop_short_texts is not None:
+            kept = drop_short_texts(kept, self.drop_short_texts, self.name)
+        if isinstance(self._indices, Sequence):
+            beyond = [index for index in self._indices if not -len(kept) <= index < len(kept)]
+            if beyond:
+                raise ValueError(f'{self.name} has {len(kept)} samples, `indices` names {beyond[0]}')
+        return kept
 
     def get_data_info(self, idx: int) -> dict:
         """Annotation of one sample, ready for the pipeline."""

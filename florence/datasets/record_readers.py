@@ -1,4 +1,7 @@
-"""Rows of annotation files as dicts. Files are UTF-8, with or without the mark that spreadsheets put before the text."""
+"""Lines of lists, and rows of annotation files as dicts.
+
+Files are UTF-8, with or without the mark that spreadsheets put before the text.
+"""
 
 import csv
 import json
@@ -16,6 +19,18 @@ def _open_text(path: str) -> Iterator[TextIO]:
         raise ValueError(f'{path} is not encoded in UTF-8 ({error}): save it in that encoding') from error
     except csv.Error as error:
         raise ValueError(f'{path} cannot be read as a table ({error}): is a quotation mark left open?') from error
+
+
+def read_lines(path: str) -> Iterator[tuple[int, str]]:
+    """Numbers, from 1, and texts of the lines of a list, without the white space around them; blank lines are skipped.
+
+    Raises:
+        ValueError: If the file is not UTF-8.
+    """
+    with _open_text(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield number, line.strip()
 
 
 def read_json(path: str) -> list[dict]:

@@ -130,6 +130,20 @@ def test_halves_of_the_real_sets_are_balanced_and_disjoint(name, folder, per_cla
     assert cfg.model.cls_head.num_classes == len(per_class)
 
 
+@pytest.mark.parametrize(
+    ('zero_shot', 'recipe'),
+    [('h-384_k600', 'h_30e-384_k600'), ('h-384_ucf101', 't_30e-224_ucf101')],
+)
+def test_zero_shot_reads_the_files_of_the_recipe(zero_shot, recipe, repo_root):
+    names, numbers = (
+        load_config(str(repo_root / CONFIGS / f'{name}.py')).test_dataloader.dataset.to_dict()
+        for name in (f'zero-shot-actions_video-coswin-{zero_shot}', f'video-coswin-{recipe}')
+    )
+    for own in ('type', 'pipeline', 'classes', 'num_classes'):
+        names.pop(own, None), numbers.pop(own, None)
+    assert names == numbers
+
+
 @pytest.mark.parametrize('name', ['fight', 'drone-ir'])
 def test_random_weights_are_the_only_difference(name, repo_root):
     pretrained, random = (

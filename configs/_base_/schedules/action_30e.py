@@ -1,5 +1,6 @@
 # Thirty epochs of AdamW with a warm-up of two and a half and a cosine to zero, as Video Swin's (arXiv 2106.13230): the backbone
-# is pretrained and learns at a tenth of the rate. Mixed precision. A longer recipe sets max_epochs and param_scheduler.
+# is pretrained and learns at a tenth of the rate, which is Florence's 2e-4 (arXiv 2111.11432). Mixed precision. A longer recipe
+# sets max_epochs and param_scheduler.
 max_epochs = 30
 warmup_epochs = 2.5
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=3)

@@ -3,6 +3,7 @@
 from mmcv.transforms import BaseTransform
 
 from florence.datasets.bad_samples import BadSample
+from florence.datasets.video.video_reader import say_once
 from florence.registry import TRANSFORMS
 
 MAX_MISSING_SHARE = 0.5
@@ -36,6 +37,8 @@ class DecodeVideo(BaseTransform):
             reader.close()
         if num_missing > MAX_MISSING_SHARE * len(imgs):
             raise BadSample(f'{num_missing} of {len(imgs)} frames of a clip of video {reader.path} cannot be decoded')
+        if num_missing:
+            say_once(f'video {reader.path}: some of its frames cannot be decoded, those before them stand in')
         if len({img.shape for img in imgs}) > 1:
             raise BadSample(f'the frames of video {reader.path} change their size')
         results['imgs'] = imgs

@@ -42,9 +42,13 @@ class PackVideoText(BaseTransform):
             `ImageTextSample`.
 
         Raises:
+            KeyError: If the sample has no name or no frames.
             ValueError: If there is no frame, the frames differ in size or are of another kind, do not fill whole views, or are
                 more than `pad_to`.
         """
+        for key, source in (('sample_id', 'the data set'), ('imgs', 'DecodeVideo')):
+            if key not in results:
+                raise KeyError(f'PackVideoText needs {key!r}, which {source} sets; found {", ".join(map(str, results))}')
         name, frames = results['sample_id'], list(results['imgs'])
         sizes = sorted({frame.shape for frame in frames})
         if len(sizes) != 1:

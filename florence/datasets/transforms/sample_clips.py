@@ -45,8 +45,8 @@ class SampleClips(BaseTransform):
         test_mode: bool = False,
     ) -> None:
         for name, value in (('clip_len', clip_len), ('frame_interval', frame_interval), ('num_clips', num_clips)):
-            if value < 1:
-                raise ValueError(f'SampleClips: {name} must be at least 1, not {value}')
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f'SampleClips: {name} must be a whole number, at least 1, not {value!r}')
         if mode not in MODES or out_of_bound not in OUT_OF_BOUND:
             raise ValueError(
                 f'SampleClips: mode is one of {MODES} and out_of_bound one of {OUT_OF_BOUND}, not {mode!r} and {out_of_bound!r}'

@@ -1,6 +1,6 @@
 """Action recognition: videos with one class each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
@@ -9,9 +9,9 @@ from florence.datasets.hash_split import HashSplit
 from florence.datasets.image_folder import readable
 from florence.datasets.pair_dataset import PairDataset
 from florence.datasets.record_pairs import READERS
+from florence.datasets.record_readers import read_lines
 from florence.datasets.video.action_lists import ActionList, read_folders, read_list, read_records
 from florence.datasets.video.published_action_sets import (
-    KINETICS_FILE,
     read_hmdb51,
     read_kinetics,
     read_something_something,
@@ -21,7 +21,16 @@ from florence.datasets.video.video_files import present_files, video_folder
 from florence.registry import DATASETS
 from florence.tasks.class_names import get_class_names
 
-LAYOUTS = ('list', 'records', 'folders', 'kinetics', 'ssv2', 'ucf101', 'hmdb51')
+READER_OF: dict[str, Callable[..., ActionList]] = {
+    'list': read_list,
+    'records': read_records,
+    'kinetics': read_kinetics,
+    'ssv2': read_something_something,
+    'ucf101': read_ucf101,
+    'hmdb51': read_hmdb51,
+}
+LAYOUTS = (*READER_OF, 'folders')
+LAYOUT_OF_OPTION = {'delimiter': 'list', 'columns': 'records', 'path_template': 'kinetics', 'fold': 'hmdb51'}
 LAYOUTS_WITH_INDICES = ('ssv2', 'ucf101', 'hmdb51')
 
 
@@ -39,13 +48,13 @@ class ActionClips(PairDataset):
         classes: Class names in the order of their indices, a text file with one a line, or the name of a known set
             (`florence.tasks.class_names`); None = as the annotation tells.
         num_classes: How many, where no names are known: labels are then numbers below it.
-        delimiter: Between path and label of a list.
-        columns: Columns of path and label of records.
-        path_template: Where a video of Kinetics lies, see `read_kinetics`.
+        delimiter: Between path and label of a list; None = a blank.
+        columns: Columns of path and label of records; None = 'path' and 'label'.
+        path_template: Where a video of Kinetics lies, see `read_kinetics`; None = in the folder of its class.
         split: `'train'` or `'val'`: one side of a split by hash of the path, for sets without an official one; for HMDB51
             `'train'` or `'test'`. None = all.
         val_share: Share of the videos in `'val'`.
-        fold: Fold of HMDB51, 1 to 3.
+        fold: Fold of HMDB51, 1 to 3; None = 1.
         on_missing: `'error'` refuses a set with missing files, `'leave_out'` names them and goes on (links of Kinetics die).
         data_prefix: `dict(video=...)`: folder of the videos, relative to `data_root`.
         **kwargs: See `PairDataset`.
@@ -53,7 +62,8 @@ class ActionClips(PairDataset):
     Raises:
         FileNotFoundError: If the annotation, the folder or a video is missing.
         KeyError: If a column, a class name or a known set is unknown.
-        ValueError: If a label is out of range, a line cannot be read, or no video is found.
+        ValueError: If a label is out of range, a line cannot be read, no video is found, or an argument belongs to another
+            layout.
     """
 
     def __init__(
@@ -63,12 +73,12 @@ class ActionClips(PairDataset):
         layout: str | None = None,
         classes: str | Sequence[str] | None = None,
         num_classes: int | None = None,
-        delimiter: str = ' ',
-        columns: Sequence[str] = ('path', 'label'),
-        path_template: str = KINETICS_FILE,
+        delimiter: str | None = None,
+        columns: Sequence[str] | None = None,
+        path_template: str | None = None,
         split: str | None = None,
         val_share: float = 0.1,
-        fold: int = 1,
+        fold: int | None = None,
         on_missing: str = 'error',
         data_prefix: dict | None = None,
         **kwargs,
@@ -78,10 +88,27 @@ class ActionClips(PairDataset):
         if self.layout not in LAYOUTS:
             raise ValueError(f'ActionClips: layout is one of {", ".join(LAYOUTS)}, not {layout!r}')
         self.given_classes, self.num_classes = classes, num_classes
-        self.delimiter, self.columns, self.path_template = delimiter, tuple(columns), path_template
-        self.split, self.fold, self.on_missing = split, fold, on_missing
+        self.on_missing = on_missing
+        self.options = self._options(ann_file, delimiter=delimiter, columns=columns, path_template=path_template, fold=fold)
+        if self.layout == 'hmdb51':
+            self.options['split'] = split
         self.hash_split = HashSplit(None if self.layout == 'hmdb51' else split, val_share)
         super().__init__(ann_file, data_prefix=video_folder(data_prefix), **kwargs)
+
+    def _options(self, ann_file: str, **options: object) -> dict:
+        """The arguments of the layout's reader that are given.
+
+        Raises:
+            ValueError: If one belongs to another layout, or the annotation is missing or not wanted.
+        """
+        if bool(ann_file) == (self.layout == 'folders'):
+            wanted = f'takes no annotation, remove ann_file={ann_file!r}' if ann_file else 'needs an annotation: set ann_file'
+            raise ValueError(f'ActionClips: layout {self.layout!r} {wanted}')
+        given = {name: value for name, value in options.items() if value is not None}
+        for name in given:
+            if LAYOUT_OF_OPTION[name] != self.layout:
+                raise ValueError(f'ActionClips: {name} belongs to layout {LAYOUT_OF_OPTION[name]!r}, this one is {self.layout!r}')
+        return given
 
     def full_init(self) -> None:
         """Read the annotations, once.
@@ -92,8 +119,9 @@ class ActionClips(PairDataset):
         """
         if self._fully_initialized:
             return
-        if self.ann_file and not Path(self.ann_file).exists():
-            raise FileNotFoundError(f'ActionClips: no annotation at {self.ann_file}')
+        is_right, kind = (Path.is_dir, 'folder') if self.layout == 'hmdb51' else (Path.is_file, 'file')
+        if self.ann_file and not is_right(Path(self.ann_file)):
+            raise FileNotFoundError(f'ActionClips: no annotation {kind} at {self.ann_file}')
         if not self.img_root.is_dir():
             raise FileNotFoundError(f'ActionClips: no video folder at {self.img_root}')
         BaseDataset.full_init(self)  # past the check of PairDataset: the annotation of HMDB51 is a folder
@@ -124,20 +152,9 @@ class ActionClips(PairDataset):
         return present_files(samples, self.on_missing, self.name)
 
     def _read(self) -> ActionList:
-        match self.layout:
-            case 'list':
-                return read_list(self.ann_file, self.delimiter)
-            case 'records':
-                return read_records(self.ann_file, self.columns)
-            case 'kinetics':
-                return read_kinetics(self.ann_file, self.path_template)
-            case 'ssv2':
-                return read_something_something(self.ann_file)
-            case 'ucf101':
-                return read_ucf101(self.ann_file)
-            case 'hmdb51':
-                return read_hmdb51(self.ann_file, self.split, self.fold)
-        return read_folders(self.img_root)
+        if self.layout == 'folders':
+            return read_folders(self.img_root)
+        return READER_OF[self.layout](self.ann_file, **self.options)
 
     def _class_names(self, told: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if self.given_classes is None:
@@ -152,8 +169,11 @@ class ActionClips(PairDataset):
             return tuple(self.given_classes)
         file = Path(self.data_root, self.given_classes)
         if file.is_file():
-            return tuple(line.strip() for line in file.read_text(encoding='utf-8').splitlines() if line.strip())
-        return get_class_names(self.given_classes)
+            return tuple(line for _, line in read_lines(str(file)))
+        try:
+            return get_class_names(self.given_classes)
+        except KeyError as error:
+            raise KeyError(f'{error.args[0]}; nor is there a file {file}') from None
 
     def _index(self, label: int | str, index_of: dict[str, int], num_classes: int | None, path: str) -> int:
         """Index of a class.

@@ -8,6 +8,7 @@ from pathlib import Path
 from florence.datasets.hash_split import HashSplit
 from florence.datasets.image_folder import readable
 from florence.datasets.record_pairs import READERS
+from florence.datasets.record_readers import read_lines
 
 VIDEO_SUFFIXES = frozenset({'.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.ts', '.webm', '.wmv'})
 
@@ -43,20 +44,20 @@ def read_list(file: str, delimiter: str = ' ') -> ActionList:
         delimiter: What stands between path and label; the last one in a line counts.
 
     Raises:
-        ValueError: If a line has no label.
+        ValueError: If the delimiter is empty, or a line has no label.
     """
+    if not delimiter:
+        raise ValueError(f"{file}: delimiter stands between path and label, such as ' ' or ',', it cannot be empty")
     rows = []
-    for number, line in enumerate(Path(file).read_text(encoding='utf-8').splitlines(), start=1):
-        if not line.strip():
-            continue
-        path, _, label = line.strip().rpartition(delimiter)
+    for number, line in read_lines(file):
+        path, _, label = line.rpartition(delimiter)
         if not path.strip():
-            raise ValueError(f'{file}, line {number} must be "path{delimiter}label", found {line.strip()[:80]!r}')
+            raise ValueError(f'{file}, line {number} must be "path{delimiter}label", found {line[:80]!r}')
         rows.append((path.strip(), as_class(label)))
     return ActionList(rows)
 
 
-def read_records(file: str, columns: Sequence[str]) -> ActionList:
+def read_records(file: str, columns: Sequence[str] = ('path', 'label')) -> ActionList:
     """Rows of a table or a list of JSON objects.
 
     Args:
@@ -65,10 +66,16 @@ def read_records(file: str, columns: Sequence[str]) -> ActionList:
 
     Raises:
         KeyError: If a record lacks one of the columns.
+        ValueError: If the file's ending is another one, or there are not two columns.
     """
+    ending = Path(file).suffix[1:].lower()
+    if ending not in READERS:
+        raise ValueError(f'records are read from {", ".join(READERS)} files, not from {file}: rename it, or name its layout')
+    if isinstance(columns, str) or len(columns) != 2:
+        raise ValueError(f'{file}: columns are those of path and label, two names, not {columns!r}')
     path, label = columns
     rows = []
-    for number, record in enumerate(READERS[Path(file).suffix[1:].lower()](file)):
+    for number, record in enumerate(READERS[ending](file)):
         if path not in record or label not in record:
             raise KeyError(
                 f'{file}: record {number} has no columns {path!r} and {label!r}: name the right ones in `columns`, found '

@@ -4,21 +4,14 @@ Every reader gives the captions of each video, in the order of the file, under t
 """
 
 import csv
-import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from florence.datasets.record_readers import read_json, read_table
+from florence.datasets.record_readers import read_json, read_lines, read_table
+from florence.tasks.json_files import read_json_file, read_json_object, require_fields
 
 Captions = dict[str, list[str]]
-
-
-def _json(file: str) -> object:
-    try:
-        return json.loads(Path(file).read_text(encoding='utf-8'))
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{file} is not valid JSON: {error}') from error
 
 
 def read_caption_dict(file: str) -> Captions:
@@ -27,7 +20,7 @@ def read_caption_dict(file: str) -> Captions:
     Raises:
         ValueError: If it is something else.
     """
-    captions = _json(file)
+    captions = read_json_file(file)
     if not isinstance(captions, dict) or not all(isinstance(own, str | list) for own in captions.values()):
         raise ValueError(f'{file} must hold one object, {{"video file": ["caption", ...]}}')
     return {video: [own] if isinstance(own, str) else own for video, own in captions.items()}
@@ -58,14 +51,15 @@ def read_msrvtt_json(file: str, split: str | None = None) -> Captions:
     Raises:
         KeyError: If a field is missing, or no video has the split.
     """
-    content = _json(file)
-    if not isinstance(content, dict) or not {'videos', 'sentences'} <= set(content):
-        raise KeyError(f"{file} has no fields 'videos' and 'sentences'")
-    captions: Captions = {video['video_id']: [] for video in content['videos'] if split in (None, video['split'])}
-    if not captions:
-        known = sorted({video['split'] for video in content['videos']})
+    content = read_json_object(file, 'videos', 'sentences')
+    fields = ('video_id',) if split is None else ('video_id', 'split')
+    videos = [require_fields(video, fields, f'{file}: video {number}') for number, video in enumerate(content['videos'])]
+    captions: Captions = {video['video_id']: [] for video in videos if split in (None, video.get('split'))}
+    if videos and not captions:
+        known = sorted({str(video['split']) for video in videos})
         raise KeyError(f'{file} has no video of split {split!r}; found {", ".join(known)}')
-    for sentence in content['sentences']:
+    for number, sentence in enumerate(content['sentences']):
+        require_fields(sentence, ('video_id', 'caption'), f'{file}: sentence {number}')
         if sentence['video_id'] in captions:
             captions[sentence['video_id']].append(sentence['caption'])
     return captions
@@ -78,12 +72,12 @@ def read_msvd(file: str) -> Captions:
         ValueError: If a line has no caption.
     """
     captions = defaultdict(list)
-    for number, line in enumerate(Path(file).read_text(encoding='utf-8').splitlines(), start=1):
-        if not line.strip() or line.startswith('#'):
+    for number, line in read_lines(file):
+        if line.startswith('#'):
             continue
-        video, _, caption = line.strip().partition(' ')
+        video, _, caption = line.partition(' ')
         if not caption:
-            raise ValueError(f'{file}, line {number} must be "video caption", found {line.strip()[:80]!r}')
+            raise ValueError(f'{file}, line {number} must be "video caption", found {line[:80]!r}')
         captions[video].append(caption.strip())
     return dict(captions)
 
@@ -95,11 +89,13 @@ def read_didemo(file: str) -> Captions:
 
     Raises:
         KeyError: If a field is missing.
+        ValueError: If a description is no text.
     """
     parts = defaultdict(list)
     for number, record in enumerate(read_json(file)):
-        if 'video' not in record or 'description' not in record:
-            raise KeyError(f"{file}: record {number} has no fields 'video' and 'description', found {', '.join(record)}")
+        require_fields(record, ('video', 'description'), f'{file}: record {number}')
+        if not isinstance(record['description'], str):
+            raise ValueError(f'{file}: record {number} has the description {record["description"]!r}, which is no text')
         parts[record['video']].append(record['description'].strip())
     return {video: [' '.join(own)] for video, own in parts.items()}
 
@@ -109,13 +105,33 @@ def read_video_list(file: str) -> list[str]:
 
     Raises:
         KeyError: If a CSV file has no such column.
+        ValueError: If a video is named twice.
     """
-    if Path(file).suffix.lower() != '.csv':
-        return [line.strip() for line in Path(file).read_text(encoding='utf-8').splitlines() if line.strip()]
-    records = list(read_table(file, delimiter=',', quoting=csv.QUOTE_MINIMAL))
-    if records and 'video_id' not in records[0]:
-        raise KeyError(f"{file} has no column 'video_id', found {', '.join(records[0])}")
-    return [record['video_id'] for record in records]
+    if Path(file).suffix.lower() == '.csv':
+        records = read_table(file, delimiter=',', quoting=csv.QUOTE_MINIMAL)
+        videos = [require_fields(record, ('video_id',), file)['video_id'] for record in records]
+    else:
+        videos = [line for _, line in read_lines(file)]
+    repeated = [video for video, count in Counter(videos).items() if count > 1]
+    if repeated:
+        raise ValueError(f'{file} names {len(repeated)} of its videos more than once, e.g. {repeated[0]}')
+    return videos
+
+
+def require_captions(captions: Captions, source: str) -> Captions:
+    """The captions, if every video has one or more and all of them are texts.
+
+    Raises:
+        ValueError: If not.
+    """
+    without = [video for video, own in captions.items() if not own]
+    if without:
+        raise ValueError(f'{source} has no caption for {len(without)} of {len(captions)} videos, e.g. {without[0]}')
+    for video, own in captions.items():
+        for caption in own:
+            if not isinstance(caption, str):
+                raise ValueError(f'{source} has the caption {caption!r} of video {video}, which is no text')
+    return captions
 
 
 def only(captions: Captions, videos: Sequence[str], source: str) -> Captions:

@@ -97,10 +97,7 @@ class PyAVReader:
         if wanted[0] < 0 or wanted[-1] >= self.num_frames:
             raise IndexError(f'frames {wanted[0]} to {wanted[-1]} of video {self.path}, which has {self.num_frames}')
         found = self._by_seeking(wanted) if self._index.can_seek else None
-        frames, num_missing = fill_in(self._by_counting(wanted) if found is None else found, indices, self.path)
-        if num_missing:
-            say_once(f'video {self.path}: some of its {self.num_frames} frames cannot be decoded, those before them stand in')
-        return frames, num_missing
+        return fill_in(self._by_counting(wanted) if found is None else found, indices, self.path)
 
     def _by_seeking(self, wanted: np.ndarray) -> dict[int, np.ndarray] | None:
         """The frames by number, each decoded from the keyframe before it; None where one of them does not come."""

@@ -86,6 +86,8 @@ class SampleTableIndex:
         key_of = dict(zip(wanted.tolist(), own_key.tolist(), strict=True))
         for run in split_at_keyframes(wanted, own_key):
             first, pts, keys = self._shown_around(key_of[int(run[0])], int(run[-1]))
+            if run[0] < first:
+                raise LookupError(f'the packets begin at number {first}, after frame {run[0]}')
             own_pts = pts[run - first]
             keys = keys[keys <= own_pts[0]]
             yield int(keys[-1] if len(keys) else pts[0]), dict(zip(own_pts.tolist(), run.tolist(), strict=True))

@@ -13,6 +13,7 @@ from florence.datasets.video.caption_lists import (
     read_msrvtt_json,
     read_msvd,
     read_video_list,
+    require_captions,
 )
 from florence.datasets.video.video_files import present_files, video_folder
 from florence.registry import DATASETS
@@ -42,8 +43,8 @@ class VideoCaptions(PairDataset):
 
     Raises:
         FileNotFoundError: If the annotation, the folder or a video is missing.
-        KeyError: If a field, a column or a split is unknown, or a listed video has no captions.
-        ValueError: If the layout is unknown, the file has another form, or no video is found.
+        KeyError: If a field, a column or a split is unknown, or a listed video is not in the annotation.
+        ValueError: If an argument is out of range, the file has another form, a video has no caption, or no video is found.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class VideoCaptions(PairDataset):
             raise ValueError(f'VideoCaptions: layout is one of {", ".join(FILE_ENDINGS)}, not {layout!r}')
         if split is not None and not (layout == 'msrvtt' and ann_file.endswith('.json')):
             raise ValueError(f"VideoCaptions: split belongs to MSR-VTT's JSON file, not to {ann_file}")
+        if max_captions is not None and max_captions < 1:
+            raise ValueError(f'VideoCaptions: max_captions must be 1 or more, or None = all, not {max_captions}')
         self.layout, self.video_list, self.split = layout, video_list, split
         self.ending = FILE_ENDINGS[layout] if ending is None else ending
         self.max_captions, self.on_missing = max_captions, on_missing
@@ -75,6 +78,8 @@ class VideoCaptions(PairDataset):
             FileNotFoundError: If the annotation or the folder of the videos is missing.
             ValueError: If no video is found.
         """
+        if self._fully_initialized:  # asked before each sample
+            return
         if not self.img_root.is_dir():
             raise FileNotFoundError(f'VideoCaptions: no video folder at {self.img_root}')
         super().full_init()
@@ -87,6 +92,7 @@ class VideoCaptions(PairDataset):
             if not file.is_file():
                 raise FileNotFoundError(f'VideoCaptions: no list of videos at {file}')
             captions = only(captions, read_video_list(str(file)), self.ann_file)
+        require_captions(captions, self.ann_file)
         samples = [self._sample(video, own[: self.max_captions]) for video, own in captions.items()]
         return present_files(samples, self.on_missing, self.name)
 

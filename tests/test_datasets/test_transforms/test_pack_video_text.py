@@ -52,3 +52,5 @@ def test_mistakes_are_named(results, message):
         PackVideoText(pad_to=4)(dict(results, sample_id='a.mp4'))
     with pytest.raises(ValueError, match='pad_to'):
         PackVideoText(pad_to=0)
+    with pytest.raises(KeyError, match="needs 'sample_id', which the data set sets; found imgs"):
+        PackVideoText()(dict(imgs=frames(1)))

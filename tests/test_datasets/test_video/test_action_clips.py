@@ -28,7 +28,7 @@ def folder(tmp_path):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_bytes(b'')
         for name, text in texts.items():
-            (tmp_path / name.replace('__', '.')).write_text(text)
+            (tmp_path / name.replace('__', '.')).write_bytes(text if isinstance(text, bytes) else text.encode())
         return str(tmp_path)
 
     return make
@@ -124,7 +124,7 @@ def test_something_something(folder):
     assert labels(dataset) == [('78687.webm', 1), ('42326.webm', 0)]
     assert dataset.metainfo['classes'][1] == 'Holding something'
     folder(test__json='[{"id": "1"}]')
-    with pytest.raises(KeyError, match="record 0 has the template ''"):
+    with pytest.raises(KeyError, match="record 0 has no field 'template', found id"):
         ActionClips('test.json', **options)
 
 
@@ -185,9 +185,78 @@ def test_faults_of_an_annotation_are_named(folder, text, options, error, message
         ActionClips('list.txt', data_root=root, **options)
 
 
+TEXTS = dict(list__txt='1.mp4 0\n', latin__txt='caf\xe9.mp4 0\n'.encode('latin-1'), t__csv='path,label\n1.mp4,0\n')
+
+
+@pytest.mark.parametrize(
+    ('ann_file', 'options', 'message'),
+    [
+        ('list.txt', dict(fold=2), "fold belongs to layout 'hmdb51', this one is 'list'"),
+        ('list.txt', dict(columns=('a', 'b')), "columns belongs to layout 'records'"),
+        ('t.csv', dict(delimiter=','), "delimiter belongs to layout 'list', this one is 'records'"),
+        ('', dict(path_template='{label}.mp4'), "path_template belongs to layout 'kinetics', this one is 'folders'"),
+        ('list.txt', dict(layout='folders'), r"'folders' takes no annotation, remove ann_file='list\.txt'"),
+        ('', dict(layout='list'), "'list' needs an annotation"),
+        ('list.txt', dict(delimiter=''), r'list\.txt: delimiter .* cannot be empty'),
+        ('list.txt', dict(layout='records'), r'records are read from json, jsonl, csv, tsv files, not from .*list\.txt'),
+        ('t.csv', dict(columns=('path', 'label', 'fold')), r"t\.csv: columns .* two names, not \('path', 'label', 'fold'\)"),
+        ('latin.txt', {}, r'latin\.txt is not encoded in UTF-8'),
+        ('list.txt', dict(indices=[0, 1]), r'list\.txt has 1 samples, `indices` names 1'),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(folder, ann_file, options, message):
+    with pytest.raises(ValueError, match=message):
+        ActionClips(ann_file, data_root=folder('1.mp4', **TEXTS), **options)
+
+
+def test_the_mark_of_a_spreadsheet_is_no_part_of_a_path(folder):
+    root = folder('1.mp4', list__txt='\ufeff1.mp4 run\n', names__txt='\ufeffrun\n')
+    assert labels(ActionClips('list.txt', data_root=root, classes='names.txt')) == [('1.mp4', 0)]
+
+
+KINETICS = 'label,youtube_id,time_start,time_end\nrun,x,{},10\n'
+
+
+@pytest.mark.parametrize(
+    ('layout', 'texts', 'error', 'message'),
+    [
+        ('kinetics', dict(a__csv=KINETICS.format('')), ValueError, r"a\.csv: record 0, time_start must be seconds, found ''"),
+        ('kinetics', dict(a__csv=KINETICS.format('inf')), ValueError, "must be seconds, found 'inf'"),
+        ('kinetics', dict(a__csv='label,youtube_id\nrun,x\n'), KeyError, "record 0 has no field 'time_start'"),
+        ('kinetics', dict(a__csv=KINETICS.format(0).replace('run', ' ')), ValueError, 'record 0 has an empty label'),
+        ('ssv2', dict(labels__json='["a"]', a__json='[]'), ValueError, r'labels\.json must hold one object'),
+        ('ssv2', dict(labels__json='{"a": "1"}', a__json='[]'), ValueError, r'labels\.json must number its 1 classes 0 to 0'),
+        ('ssv2', dict(labels__json='{"a": "0"}', a__json='[{"template": "a"}]'), KeyError, "record 0 has no field 'id'"),
+        ('ucf101', dict(classInd__txt='1 Run\nJump\n', a__txt=''), ValueError, 'line 2 must be "2 ClassName", found .Jump'),
+        ('ucf101', dict(classInd__txt='2 Run\n1 Jump\n', a__txt=''), ValueError, r'classInd\.txt, line 1 must be "1 ClassName"'),
+    ],
+)
+def test_faults_of_published_files_are_named(folder, layout, texts, error, message):
+    with pytest.raises(error, match=message):
+        ActionClips(list(texts)[-1].replace('__', '.'), layout=layout, data_root=folder(**texts))
+
+
+def test_a_template_that_cannot_be_filled_in(folder):
+    options = dict(data_root=folder(a__csv=KINETICS.format(0)), layout='kinetics')
+    with pytest.raises(KeyError, match="record 0 has no column 'name' of path_template"):
+        ActionClips('a.csv', path_template='{name}.mp4', **options)
+    with pytest.raises(ValueError, match=r"path_template '\{label' cannot be filled in from .*a\.csv"):
+        ActionClips('a.csv', path_template='{label', **options)
+
+
+@pytest.mark.parametrize('line', ['a.avi', 'a.avi 3', 'a.avi 1 2'])
+def test_malformed_lines_of_hmdb51(folder, line):
+    root = folder('splits/wave_test_split1.txt')
+    Path(root, 'splits/wave_test_split1.txt').write_text(f'b.avi 0\n{line}\n')
+    with pytest.raises(ValueError, match=r'wave_test_split1\.txt, line 2 must be "file\.avi" and 0, 1 or 2, found .a\.avi'):
+        ActionClips('splits', data_root=root, layout='hmdb51', split='train')
+
+
 def test_missing_annotation(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'no annotation at .*list\.txt'):
+    with pytest.raises(FileNotFoundError, match=r'no annotation file at .*list\.txt'):
         ActionClips('list.txt', data_root=str(tmp_path))
+    with pytest.raises(FileNotFoundError, match='no annotation folder at .*splits'):
+        ActionClips('splits', data_root=str(tmp_path), layout='hmdb51', split='train')
 
 
 def test_class_folder_without_a_video(folder):

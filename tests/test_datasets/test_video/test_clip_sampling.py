@@ -94,8 +94,10 @@ def test_fps_needs_times():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(clip_len=0), 'clip_len must be at least 1'),
-        (dict(clip_len=2, num_clips=0), 'num_clips must be at least 1'),
+        (dict(clip_len=0), 'clip_len must be a whole number, at least 1'),
+        (dict(clip_len=2.5), r'clip_len must be a whole number, at least 1, not 2\.5'),
+        (dict(clip_len='8'), 'clip_len must be a whole number'),
+        (dict(clip_len=2, num_clips=0), 'num_clips must be a whole number'),
         (dict(clip_len=2, mode='sparse'), "not 'sparse'"),
         (dict(clip_len=2, out_of_bound='wrap'), "'wrap'"),
         (dict(clip_len=2, mode='uniform', frame_interval=2), 'frame_interval belongs to mode dense'),

@@ -50,12 +50,16 @@ def test_msrvtt_test_set(root):
     }
 
 
-def test_msrvtt_training_set(root):
-    sentences = (('video1', 'a'), ('video2', 'b'), ('video1', 'c'))
-    content = dict(
-        videos=[dict(video_id='video1', split='train'), dict(video_id='video2', split='validate')],
+def msrvtt(*sentences, more_videos=()):
+    return dict(
+        videos=[dict(video_id='video1', split='train'), dict(video_id='video2', split='validate'), *more_videos],
         sentences=[dict(video_id=video, caption=text) for video, text in sentences],
     )
+
+
+def test_msrvtt_training_set(root):
+    sentences = (('video1', 'a'), ('video2', 'b'), ('video1', 'c'))
+    content = msrvtt(*sentences)
     assert captions(make(root, content, 'd.json', layout='msrvtt')) == {'video1.mp4': ('a', 'c'), 'video2.mp4': ('b',)}
     assert captions(make(root, content, 'd.json', layout='msrvtt', split='validate')) == {'video2.mp4': ('b',)}
     (root / 'nine_k.csv').write_text('video_id\nvideo2\n')
@@ -67,6 +71,9 @@ def test_msrvtt_training_set(root):
         make(root, content, 'd.json', layout='msrvtt', video_list='nine_k.csv')
     with pytest.raises(FileNotFoundError, match='no list of videos at'):
         make(root, content, 'd.json', layout='msrvtt', video_list='ten_k.csv')
+    (root / 'twice.txt').write_text('video2\nvideo1\nvideo2\n')
+    with pytest.raises(ValueError, match=r'twice\.txt names 1 of its videos more than once, e\.g\. video2'):
+        make(root, content, 'd.json', layout='msrvtt', video_list='twice.txt')
 
 
 def test_msvd(root):
@@ -96,8 +103,15 @@ def test_didemo_joins_the_sentences_of_a_video(root):
         ('{"a"', {}, ValueError, 'not valid JSON'),
         ('{}', {}, ValueError, 'no sample found'),
         ('{"gone.mp4": ["x"]}', {}, FileNotFoundError, r'1 of 1 videos are missing: .*gone\.mp4'),
-        ('{}', dict(layout='msrvtt'), KeyError, "no fields 'videos' and 'sentences'"),
-        ('[{"video": "a"}]', dict(layout='didemo'), KeyError, "record 0 has no fields 'video' and 'description'"),
+        ('{"a": []}', {}, ValueError, r'no caption for 1 of 1 videos, e\.g\. a'),
+        ('{"a": ["x", 3]}', {}, ValueError, 'the caption 3 of video a, which is no text'),
+        ('{"a": ["x"]}', dict(max_captions=0), ValueError, 'max_captions must be 1 or more, or None = all, not 0'),
+        ('{}', dict(layout='msrvtt'), KeyError, "no field 'videos'"),
+        (msrvtt(('video1', 'a')), dict(layout='msrvtt'), ValueError, r'no caption for 1 of 2 videos, e\.g\. video2'),
+        (msrvtt(more_videos=[dict(video_id=7)]), dict(layout='msrvtt', split='train'), KeyError, "video 2 has no field 'split'"),
+        ('{"videos": [], "sentences": [{}]}', dict(layout='msrvtt'), KeyError, "sentence 0 has no field 'video_id'"),
+        ('[{"video": "a"}]', dict(layout='didemo'), KeyError, "record 0 has no field 'description', found video"),
+        ('[{"video": "a", "description": 3}]', dict(layout='didemo'), ValueError, 'record 0 has the description 3'),
         ('{}', dict(layout='lsmdc'), ValueError, "not 'lsmdc'"),
         ('{}', dict(split='train'), ValueError, "split belongs to MSR-VTT's JSON file"),
         ('{}', dict(data_prefix=dict(video='w')), FileNotFoundError, 'no video folder at'),
@@ -106,6 +120,12 @@ def test_didemo_joins_the_sentences_of_a_video(root):
 def test_faults_of_an_annotation_are_named(root, text, options, error, message):
     with pytest.raises(error, match=message):
         make(root, text, 'c.json', **options)
+
+
+def test_the_folder_is_looked_for_once(root):
+    dataset = make(root, {'video1.mp4': ['a dog']}, 'c.json')
+    (root / 'v').rename(root / 'moved')
+    assert dataset[0]['sample_id'] == 'video1.mp4'
 
 
 def test_msrvtt_table_without_its_columns(root):

@@ -74,13 +74,20 @@ class Broken:
         self.is_closed = True
 
 
-def test_a_clip_that_is_mostly_missing_is_a_bad_sample():
+def test_a_clip_that_is_mostly_missing_is_a_bad_sample(log_lines):
     reader = Broken([(8, 8)] * 4, 3)
     with pytest.raises(BadSample, match=r'3 of 4 frames of a clip of video clip\.mp4 cannot be decoded'):
         DecodeVideo()(dict(video_reader=reader, frame_inds=np.arange(4)))
     assert reader.is_closed
-    results = DecodeVideo()(dict(video_reader=Broken([(8, 8)] * 4, 2), frame_inds=np.arange(4)))
-    assert results['num_missing_frames'] == 2
+    assert not log_lines
+
+
+def test_stand_ins_are_counted_and_said_once_for_each_video(log_lines):
+    for _ in range(2):
+        reader = Broken([(8, 8)] * 4, 2)
+        reader.path = 'half.mp4'
+        assert DecodeVideo()(dict(video_reader=reader, frame_inds=np.arange(4)))['num_missing_frames'] == 2
+    assert sum('half.mp4: some of its frames cannot be decoded' in line for line in log_lines) == 1
 
 
 def test_frames_that_change_their_size_are_a_bad_sample():
