@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 
 from florence.apis.action_inferencer import class_probabilities, model_kind, read_video_config
 from florence.apis.model_loading import build_model, load_weights, usable_device
-from florence.apis.video_inputs import frames_of
+from florence.apis.video_inputs import LazyPictures, frames_of
 from florence.atomic_files import write_json
 from florence.visualization import (
     ClassifiedClip,
@@ -108,7 +108,7 @@ def _retrieval(
     captions = [tuple(sample.captions) for sample in samples]
     texts = [text for own in captions for text in own]
     videos, text_embeds = torch.stack([s.image_embeds for s in samples]), torch.cat([s.text_embeds for s in samples])
-    pictures = _Lazily(lambda index: film_grid(frames(index)), len(samples))
+    pictures = LazyPictures(lambda index: film_grid(frames(index)), len(samples))
     firsts = [sample.text_embeds[0] for sample in samples]
     queries: list[Any] = [search_images(captions[i][0], firsts[i], pictures, videos, captions) for i in places]
     queries += [search_texts(pictures[i], videos[i], captions[i], texts, text_embeds) for i in places]
@@ -116,19 +116,6 @@ def _retrieval(
     right = sum(query.found[0].is_right is True for query in queries)
     content = {'task': 'text-video retrieval', 'num_texts': len(texts), 'shown_queries': len(queries), 'shown_right': right}
     return content, [], {'What texts and videos find': ['pictures/retrieval.png']}
-
-
-class _Lazily(Sequence):
-    """Pictures that are made when they are looked at: of a whole test set they would not fit into memory."""
-
-    def __init__(self, make: Callable[[int], np.ndarray], length: int) -> None:
-        self.make, self.length = make, length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index):  # type: ignore[override]
-        return self.make(index)
 
 
 def _classes(
