@@ -129,7 +129,7 @@ def _classes(
     """Film strips of right and wrong guesses, and what is taken for what."""
     probabilities = torch.stack([class_probabilities(model, sample) for sample in samples])  # (N, C)
     labels = [int(sample.gt_label) for sample in samples]
-    names = list(names or map(str, range(probabilities.shape[1])))
+    names = _distinct_names(names, labels, probabilities.shape[1])
     guesses = probabilities.argmax(1).tolist()
     are_right = [guess == label for guess, label in zip(guesses, labels, strict=True)]
     pictures: dict[str, list[str]] = {}
@@ -142,14 +142,33 @@ def _classes(
         draw_film_strips(shown, Path(out_dir, f'pictures/{heading.lower()}.png'))
         pictures[f'{heading}: {len(of_kind)} of {len(samples)}'] = [f'pictures/{heading.lower()}.png']
     totals, hits = Counter(labels), Counter(label for label, is_right in zip(labels, are_right, strict=True) if is_right)
-    by_class = {names[label]: 100 * hits[label] / totals[label] for label in sorted(totals)}
+    shares = [[names[label], 100 * hits[label] / total, total] for label, total in sorted(totals.items())]
     pairs = Counter((names[t], names[g]) for t, g in zip(labels, guesses, strict=True) if t != g)
     rows = [[*pair, count] for pair, count in pairs.most_common(SHOWN_CONFUSIONS)]
     tables = [
-        ReportTable('By class', ['class', 'right, %', 'videos'], [[n, v, totals[names.index(n)]] for n, v in by_class.items()]),
+        ReportTable('By class', ['class', 'right, %', 'videos'], shares),
         ReportTable('Taken for one another', ['true', 'taken for', 'videos'], rows),
     ]
+    by_class = {name: share for name, share, _ in shares}
     return {'task': 'action recognition', 'by_class': by_class, 'confusions': rows}, tables, pictures
+
+
+def _distinct_names(names: Sequence[str] | None, labels: Sequence[int], num_classes: int) -> list[str]:
+    """A name for each class of the model; classes of one name are told apart by their numbers.
+
+    Raises:
+        ValueError: If there are not as many names as classes, or a label is none of the classes.
+    """
+    names = list(names or map(str, range(num_classes)))
+    if len(names) != num_classes:
+        raise ValueError(
+            f'the model tells {num_classes} classes, the data set names {len(names)}: give the names of all by classes=.'
+        )
+    strange = next((label for label in labels if not 0 <= label < num_classes), None)
+    if strange is not None:
+        raise ValueError(f'a video has the label {strange}, the model tells {num_classes} classes, from 0 on.')
+    count = Counter(names)
+    return [f'{name} ({index})' if count[name] > 1 else name for index, name in enumerate(names)]
 
 
 def _strip(sample: Any, probabilities: torch.Tensor, names: Sequence[str], frames: np.ndarray) -> ClassifiedClip:
