@@ -5,18 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config
 from torch import Tensor
 
 from florence.apis.model_loading import build_model, load_weights, usable_device
 from florence.apis.two_tower_loading import load_two_tower
-from florence.apis.video_inputs import MAX_ROWS, ClipReader, frames_of, say_left_out, warn
+from florence.apis.video_inputs import MAX_ROWS, ClipReader, frames_of, say_left_out, strip_frames, warn
 from florence.engine.config_files import load_config
 from florence.models.video import VideoTwoTower
 from florence.visualization import ClassifiedClip, draw_film_strips
-from florence.visualization.film_strips import NUM_FRAMES, pick_frames
 
 
 class ActionInferencer:
@@ -98,8 +96,7 @@ class ActionInferencer:
             ranked = [{'label': label, 'score': score} for label, score in zip(labels, best.tolist(), strict=True)]
             results.append({'path': path, 'class': labels[0], 'classes': ranked})
             if out_dir is not None and len(shown) < MAX_ROWS:
-                # A copy of what is drawn: a view of the frames would keep those of all views in memory.
-                frames = np.stack(pick_frames(frames_of(packed['inputs'], is_text=self.is_text), NUM_FRAMES))
+                frames = strip_frames(frames_of(packed['inputs'], is_text=self.is_text))
                 shown.append(ClassifiedClip(frames, labels, best.tolist(), text=Path(path).name))
         if out_dir is not None:
             draw_film_strips(shown, Path(out_dir) / 'actions.png')

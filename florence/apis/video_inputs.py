@@ -16,6 +16,7 @@ from torch import Tensor
 
 from florence.apis.config_pipeline import pipeline_of_tests
 from florence.datasets.bad_samples import BadSample
+from florence.visualization.film_strips import NUM_FRAMES, pick_frames
 
 MAX_ROWS = 50
 """Videos or texts on one picture: of more, no viewer opens it."""
@@ -124,3 +125,12 @@ def frames_of(inputs: Tensor, *, is_text: bool) -> np.ndarray:
         return inputs.permute(0, 2, 3, 1).numpy()  # (T, 3, H, W) -> (T, H, W, 3)
     clip = inputs if inputs.ndim == 4 else inputs[0]
     return clip.permute(1, 2, 3, 0).numpy()  # (3, T, H, W) -> (T, H, W, 3)
+
+
+def strip_frames(frames: np.ndarray) -> np.ndarray:
+    """The frames that a film strip shows, as a copy: a view would keep those of all views of the video in memory.
+
+    Args:
+        frames: `(T, H, W, 3)`.
+    """
+    return np.stack(pick_frames(frames, NUM_FRAMES))

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 
 from florence.apis.action_inferencer import class_probabilities, model_kind, read_video_config
 from florence.apis.model_loading import build_model, load_weights, usable_device
-from florence.apis.video_inputs import LazyPictures, frames_of
+from florence.apis.video_inputs import LazyPictures, frames_of, strip_frames
 from florence.atomic_files import write_json
 from florence.visualization import (
     ClassifiedClip,
@@ -174,4 +174,6 @@ def _distinct_names(names: Sequence[str] | None, labels: Sequence[int], num_clas
 def _strip(sample: Any, probabilities: torch.Tensor, names: Sequence[str], frames: np.ndarray) -> ClassifiedClip:
     best, order = probabilities.topk(min(TOP, len(names)))
     title = str(sample.get('sample_id') or sample.get('filename') or '')
-    return ClassifiedClip(frames, [names[i] for i in order.tolist()], best.tolist(), names[int(sample.gt_label)], title)
+    return ClassifiedClip(
+        strip_frames(frames), [names[i] for i in order.tolist()], best.tolist(), names[int(sample.gt_label)], title
+    )
