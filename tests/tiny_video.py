@@ -15,15 +15,22 @@ OPENING = [
 ]
 
 
-def write_moving_square(path: Path, *, length: int = 6, color: tuple[int, int, int] = (200, 30, 30)) -> Path:
-    """A square that moves to the right, 48 x 32 px, MPEG-4."""
+def write_moving_square(
+    path: Path,
+    *,
+    length: int = 6,
+    color: tuple[int, int, int] = (200, 30, 30),
+    width: int = 48,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """A square that moves to the right, 32 px high, MPEG-4; `options` are those of the container."""
     import av
 
-    with av.open(str(path), 'w') as container:
+    with av.open(str(path), 'w', options=options or {}) as container:
         stream = container.add_stream('mpeg4', rate=8)
-        stream.width, stream.height, stream.pix_fmt = 48, 32, 'yuv420p'
+        stream.width, stream.height, stream.pix_fmt = width, 32, 'yuv420p'
         for index in range(length):
-            image = np.full((32, 48, 3), 20, np.uint8)
+            image = np.full((32, width, 3), 20, np.uint8)
             image[8:24, 4 * index : 4 * index + 16] = color
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
         container.mux(stream.encode())

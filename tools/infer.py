@@ -12,7 +12,8 @@ Tasks:
     action                     what happens in each video: classes of a recogniser, or those of --text through two towers
     video-retrieve             which videos fit each text of --text best (texts separated by ';')
 Results go to standard output as JSON, messages to standard error; with --out results go to DIR/results.json, too, beside
-pictures. `TASK --help` lists a task's options.
+pictures. A video that cannot be read is left out of the results and named on standard error; where none can be read, the exit
+status is 1. `TASK --help` lists a task's options.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from florence.apis import (
 )  # fmt: skip
 from florence.atomic_files import write_json
 from florence.datasets.video.action_lists import VIDEO_SUFFIXES
+from florence.tasks.class_names import read_class_names
 from florence.user_errors import USER_ERRORS, in_words
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
@@ -105,7 +107,7 @@ def caption(args: argparse.Namespace) -> list[dict]:
 
 
 def action(args: argparse.Namespace) -> list[dict]:
-    classes = None if args.text is None else split(args.text, ',')
+    classes = read_class_names(args.classes) if args.classes else split(args.text or '', ',')
     inferencer = ActionInferencer(
         find_config(args.model), args.checkpoint, args.device, classes=classes, templates=args.templates
     )  # fmt: skip
@@ -151,7 +153,9 @@ def parse_args() -> argparse.Namespace:
     task.add_argument('--attention', action='store_true', help='also draw what the words look at, into --out')
     add('caption', caption, 'a description of each image')
     task = add('action', action, 'what happens in each video')
-    task.add_argument('--text', help="classes separated by ',', which two towers choose among")
+    names = task.add_mutually_exclusive_group()
+    names.add_argument('--text', help="class names separated by ',': of two towers to choose among, of a recogniser in its order")
+    names.add_argument('--classes', metavar='FILE', help='instead of --text: a file of class names, one a line, or a known set')
     task.add_argument('--templates', help="prompt-template set, for two towers; default: the config's")
     task.add_argument('--top', type=int, default=5, help='classes of each result')
     task = add('video-retrieve', video_retrieve, 'which videos fit each text best')

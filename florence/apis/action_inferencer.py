@@ -11,7 +11,7 @@ from torch import Tensor
 
 from florence.apis.model_loading import build_model, load_weights, usable_device
 from florence.apis.two_tower_loading import load_two_tower
-from florence.apis.video_inputs import ClipReader, check_videos, frames_of
+from florence.apis.video_inputs import MAX_ROWS, ClipReader, frames_of, say_left_out, strip_frames, warn
 from florence.engine.config_files import load_config
 from florence.models.video import VideoTwoTower
 from florence.visualization import ClassifiedClip, draw_film_strips
@@ -24,8 +24,8 @@ class ActionInferencer:
         config: Config, or its path, of `Recognizer3D` or another recogniser of mmaction2, or of `VideoTwoTower`.
         checkpoint: Weights; None leaves random ones.
         device: Where the model runs.
-        classes: Names of the classes. A recogniser's default: those that the checkpoint names, or else numbers; two towers need
-            them.
+        classes: Names of the classes. A recogniser's default: those that the training wrote into the checkpoint, or else numbers,
+            which the log says; two towers need them.
         templates: Set of prompt templates for two towers; None = that of the config's pipeline, or 'simple'.
 
     Attributes:
@@ -33,7 +33,8 @@ class ActionInferencer:
 
     Raises:
         FileNotFoundError: If config or checkpoint does not exist.
-        ValueError: If they do not fit each other, the config decodes no video, or two towers have no class names.
+        ValueError: If they do not fit each other, the config decodes no video, two towers have no class names, or a recogniser
+            is given templates.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class ActionInferencer:
         self.is_text = model_kind(config) == 'VideoTwoTower'
         if self.is_text:
             if not self.classes:
-                raise ValueError('two towers choose among class names: give them, --text of tools/infer.py separated by commas.')
+                raise ValueError('two towers choose among class names: give them, by --text or --classes of tools/infer.py.')
             self.model = load_two_tower(config, checkpoint, device, kind='VideoTwoTower')
         else:
+            if templates is not None:
+                raise ValueError(f'templates {templates!r} are for two towers: a recogniser knows its classes by number.')
             self._load_recognizer(config, checkpoint, device)
         self.reader = ClipReader(config, 'florence' if self.is_text else 'mmaction')
 
@@ -62,6 +65,8 @@ class ActionInferencer:
         loaded = {} if checkpoint is None else load_weights(self.model, checkpoint)
         meta = (loaded.get('meta') or {}).get('dataset_meta') or {}
         self.classes = self.classes or tuple(meta.get('classes') or ())
+        if not self.classes:
+            warn('the checkpoint names no classes, their numbers stand for them: give names, by --classes of tools/infer.py.')
         self.model.to(device).eval()
 
     @torch.no_grad()
@@ -71,33 +76,31 @@ class ActionInferencer:
         """Classify videos.
 
         Args:
-            paths: Video files.
+            paths: Video files. Those that cannot be read are left out and named in the log.
             num_classes: Classes of each result, at most.
-            out_dir: Draw `actions.png` there: frames of each video with its classes.
+            out_dir: Draw `actions.png` there: frames of each video with its classes, of `MAX_ROWS` videos at most.
 
         Returns:
-            Per video `path`, `class` and `classes`, a list of `label` and `score`, its probability, best first.
+            Per video that can be read `path`, `class` and `classes`, a list of `label` and `score`, its probability, best first.
 
         Raises:
-            FileNotFoundError: If a video is missing.
-            ValueError: If there is no video, a file is no readable one, or there are not as many names as classes.
+            ValueError: If no video can be read, or there are not as many names as classes.
         """
-        check_videos(paths)
         if num_classes < 1:
             raise ValueError(f'num_classes must be 1 or more, got {num_classes}.')
         results, shown = [], []
-        for path in paths:
-            packed = self.reader.read(path)
+        for path, packed in self.reader.read_all(paths):
             probabilities = self._probabilities(packed)
             best, order = probabilities.topk(min(num_classes, len(probabilities)))
             labels = [self.classes[index] if self.classes else str(index) for index in order.tolist()]
             ranked = [{'label': label, 'score': score} for label, score in zip(labels, best.tolist(), strict=True)]
-            results.append({'path': str(path), 'class': labels[0], 'classes': ranked})
-            if out_dir is not None:
-                frames = frames_of(packed['inputs'], is_text=self.is_text)
+            results.append({'path': path, 'class': labels[0], 'classes': ranked})
+            if out_dir is not None and len(shown) < MAX_ROWS:
+                frames = strip_frames(frames_of(packed['inputs'], is_text=self.is_text))
                 shown.append(ClassifiedClip(frames, labels, best.tolist(), text=Path(path).name))
         if out_dir is not None:
             draw_film_strips(shown, Path(out_dir) / 'actions.png')
+            say_left_out(len(results), 'actions.png')
         return results
 
     def _probabilities(self, packed: dict[str, Any]) -> Tensor:

@@ -9,6 +9,7 @@ from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from florence.apis.config_pipeline import pipeline_of_tests
 from florence.datasets.transforms import LoadImage
 
 DEFAULT_PIPELINE = [
@@ -41,7 +42,7 @@ class DetectionInputs:
     """
 
     def __init__(self, config: Config | None = None) -> None:
-        steps = (_test_pipeline(config) if config is not None else None) or DEFAULT_PIPELINE
+        steps = (pipeline_of_tests(config) if config is not None else None) or DEFAULT_PIPELINE
         scope = (config or {}).get('default_scope') or 'mmdet'
         with DefaultScope.overwrite_default_scope(scope):
             self.pipeline = Compose([step for step in steps if not _reads_files(step)])
@@ -74,18 +75,3 @@ class DetectionInputs:
 
 def _reads_files(step: Mapping) -> bool:
     return str(step.get('type')).rpartition('.')[2].startswith('Load')
-
-
-def _test_pipeline(config: Config) -> list | None:
-    """The pipeline of the test data: the first found inside wrappers and groups of data sets."""
-
-    def search(node: Any) -> list | None:
-        if isinstance(node, Mapping):
-            if 'pipeline' in node:
-                return node['pipeline']
-            node = list(node.values())
-        if isinstance(node, list | tuple):
-            return next((found for part in node if (found := search(part)) is not None), None)
-        return None
-
-    return search(config.get('test_dataloader')) or config.get('test_pipeline')

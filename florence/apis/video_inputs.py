@@ -1,17 +1,25 @@
 """Videos for an inferencer: the pipeline of a config, and clips through it, with one sentence for what is wrong with a file."""
 
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
+from florence.apis.config_pipeline import pipeline_of_tests
 from florence.datasets.bad_samples import BadSample
+from florence.visualization.film_strips import NUM_FRAMES, pick_frames
+
+MAX_ROWS = 50
+"""Videos or texts on one picture: of more, no viewer opens it."""
 
 
 class ClipReader:
@@ -26,7 +34,7 @@ class ClipReader:
     """
 
     def __init__(self, config: Config, scope: str) -> None:
-        steps = config.get('inference_pipeline') or _test_pipeline(config)
+        steps = config.get('inference_pipeline') or pipeline_of_tests(config) or ()
         if not any('Decode' in str(step.get('type')) for step in steps):
             raise ValueError(
                 'the test pipeline of this config decodes no video file: give the config an inference_pipeline that starts with '
@@ -49,15 +57,60 @@ class ClipReader:
             return self.pipeline(start)
         except BadSample:
             raise  # names the file already
-        # What a decoder raises about a file differs by decoder; PyAV's errors are some of these, too.
-        except (ValueError, OSError, RuntimeError, IndexError, StopIteration) as error:
-            raise ValueError(f'video {str(path)!r} cannot be read: {type(error).__name__} {error}') from error
+        # Each decoder has errors of its own about a file; decord's and OpenCV's classes are derived from Exception alone.
+        except Exception as error:
+            reason = str(error).strip().partition('\n')[0]
+            raise ValueError(f'video {str(path)!r} cannot be read: {type(error).__name__} {reason}'.rstrip()) from error
+
+    def read_all(self, paths: Sequence[str | os.PathLike]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Path and `read` of each video that can be read; the log names the others after the last one.
+
+        Raises:
+            ValueError: If no video can be read, or none is given.
+        """
+        if isinstance(paths, str | os.PathLike) or not paths:
+            raise ValueError('videos are given as a list of one path or more.')
+        problems: list[Exception] = []
+        for path in paths:
+            try:
+                packed = self.read(path)
+            except (FileNotFoundError, ValueError) as error:
+                problems.append(error)
+                continue
+            yield str(path), packed
+        if problems and len(paths) > 1:
+            warn('\n  '.join([f'{len(problems)} of {len(paths)} videos are left out:', *map(str, problems)]))
+        if len(problems) == len(paths):
+            raise ValueError(f'no video can be read: {problems[0]}') from problems[0]
 
 
-def _test_pipeline(config: Config) -> Sequence[dict]:
-    loader = config.get('test_dataloader') or config.get('val_dataloader') or {}
-    dataset = loader.get('dataset') or {}
-    return dataset.get('pipeline') or config.get('test_pipeline') or ()
+class LazyPictures(Sequence):
+    """Pictures that are made when they are looked at, once: all those of a large set would not fit into memory.
+
+    Args:
+        make: Picture of an index.
+        length: How many there are.
+    """
+
+    def __init__(self, make: Callable[[int], np.ndarray], length: int) -> None:
+        self.make, self.length = cache(make), length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index):  # type: ignore[override]
+        return self.make(index)
+
+
+def say_left_out(total: int, picture: str) -> None:
+    """Log that a picture shows `MAX_ROWS` of more rows."""
+    if total > MAX_ROWS:
+        warn(f'{picture} shows the first {MAX_ROWS} of {total}.')
+
+
+def warn(message: str) -> None:
+    """Log a warning."""
+    print_log(message, logger='current', level=logging.WARNING)
 
 
 def frames_of(inputs: Tensor, *, is_text: bool) -> np.ndarray:
@@ -74,11 +127,10 @@ def frames_of(inputs: Tensor, *, is_text: bool) -> np.ndarray:
     return clip.permute(1, 2, 3, 0).numpy()  # (3, T, H, W) -> (T, H, W, 3)
 
 
-def check_videos(paths: Sequence[str | os.PathLike]) -> None:
-    """Refuse no video, or a single one that is not in a list.
+def strip_frames(frames: np.ndarray) -> np.ndarray:
+    """The frames that a film strip shows, as a copy: a view would keep those of all views of the video in memory.
 
-    Raises:
-        ValueError: If so.
+    Args:
+        frames: `(T, H, W, 3)`.
     """
-    if isinstance(paths, str | os.PathLike) or not paths:
-        raise ValueError('videos are given as a list of one path or more.')
+    return np.stack(pick_frames(frames, NUM_FRAMES))

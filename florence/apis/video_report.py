@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 
 from florence.apis.action_inferencer import class_probabilities, model_kind, read_video_config
 from florence.apis.model_loading import build_model, load_weights, usable_device
-from florence.apis.video_inputs import frames_of
+from florence.apis.video_inputs import LazyPictures, frames_of, strip_frames
 from florence.atomic_files import write_json
 from florence.visualization import (
     ClassifiedClip,
@@ -108,7 +108,7 @@ def _retrieval(
     captions = [tuple(sample.captions) for sample in samples]
     texts = [text for own in captions for text in own]
     videos, text_embeds = torch.stack([s.image_embeds for s in samples]), torch.cat([s.text_embeds for s in samples])
-    pictures = _Lazily(lambda index: film_grid(frames(index)), len(samples))
+    pictures = LazyPictures(lambda index: film_grid(frames(index)), len(samples))
     firsts = [sample.text_embeds[0] for sample in samples]
     queries: list[Any] = [search_images(captions[i][0], firsts[i], pictures, videos, captions) for i in places]
     queries += [search_texts(pictures[i], videos[i], captions[i], texts, text_embeds) for i in places]
@@ -116,19 +116,6 @@ def _retrieval(
     right = sum(query.found[0].is_right is True for query in queries)
     content = {'task': 'text-video retrieval', 'num_texts': len(texts), 'shown_queries': len(queries), 'shown_right': right}
     return content, [], {'What texts and videos find': ['pictures/retrieval.png']}
-
-
-class _Lazily(Sequence):
-    """Pictures that are made when they are looked at: of a whole test set they would not fit into memory."""
-
-    def __init__(self, make: Callable[[int], np.ndarray], length: int) -> None:
-        self.make, self.length = make, length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index):  # type: ignore[override]
-        return self.make(index)
 
 
 def _classes(
@@ -142,7 +129,7 @@ def _classes(
     """Film strips of right and wrong guesses, and what is taken for what."""
     probabilities = torch.stack([class_probabilities(model, sample) for sample in samples])  # (N, C)
     labels = [int(sample.gt_label) for sample in samples]
-    names = list(names or map(str, range(probabilities.shape[1])))
+    names = _distinct_names(names, labels, probabilities.shape[1])
     guesses = probabilities.argmax(1).tolist()
     are_right = [guess == label for guess, label in zip(guesses, labels, strict=True)]
     pictures: dict[str, list[str]] = {}
@@ -155,17 +142,38 @@ def _classes(
         draw_film_strips(shown, Path(out_dir, f'pictures/{heading.lower()}.png'))
         pictures[f'{heading}: {len(of_kind)} of {len(samples)}'] = [f'pictures/{heading.lower()}.png']
     totals, hits = Counter(labels), Counter(label for label, is_right in zip(labels, are_right, strict=True) if is_right)
-    by_class = {names[label]: 100 * hits[label] / totals[label] for label in sorted(totals)}
+    shares = [[names[label], 100 * hits[label] / total, total] for label, total in sorted(totals.items())]
     pairs = Counter((names[t], names[g]) for t, g in zip(labels, guesses, strict=True) if t != g)
     rows = [[*pair, count] for pair, count in pairs.most_common(SHOWN_CONFUSIONS)]
     tables = [
-        ReportTable('By class', ['class', 'right, %', 'videos'], [[n, v, totals[names.index(n)]] for n, v in by_class.items()]),
+        ReportTable('By class', ['class', 'right, %', 'videos'], shares),
         ReportTable('Taken for one another', ['true', 'taken for', 'videos'], rows),
     ]
+    by_class = {name: share for name, share, _ in shares}
     return {'task': 'action recognition', 'by_class': by_class, 'confusions': rows}, tables, pictures
+
+
+def _distinct_names(names: Sequence[str] | None, labels: Sequence[int], num_classes: int) -> list[str]:
+    """A name for each class of the model; classes of one name are told apart by their numbers.
+
+    Raises:
+        ValueError: If there are not as many names as classes, or a label is none of the classes.
+    """
+    names = list(names or map(str, range(num_classes)))
+    if len(names) != num_classes:
+        raise ValueError(
+            f'the model tells {num_classes} classes, the data set names {len(names)}: give the names of all by classes=.'
+        )
+    strange = next((label for label in labels if not 0 <= label < num_classes), None)
+    if strange is not None:
+        raise ValueError(f'a video has the label {strange}, the model tells {num_classes} classes, from 0 on.')
+    count = Counter(names)
+    return [f'{name} ({index})' if count[name] > 1 else name for index, name in enumerate(names)]
 
 
 def _strip(sample: Any, probabilities: torch.Tensor, names: Sequence[str], frames: np.ndarray) -> ClassifiedClip:
     best, order = probabilities.topk(min(TOP, len(names)))
     title = str(sample.get('sample_id') or sample.get('filename') or '')
-    return ClassifiedClip(frames, [names[i] for i in order.tolist()], best.tolist(), names[int(sample.gt_label)], title)
+    return ClassifiedClip(
+        strip_frames(frames), [names[i] for i in order.tolist()], best.tolist(), names[int(sample.gt_label)], title
+    )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from florence.apis.action_inferencer import read_video_config
 from florence.apis.two_tower_loading import load_two_tower
-from florence.apis.video_inputs import ClipReader, check_videos, frames_of
+from florence.apis.video_inputs import MAX_ROWS, ClipReader, LazyPictures, frames_of, say_left_out
 from florence.visualization import draw_retrieval_gallery, film_grid, search_images
 
 
@@ -35,21 +35,21 @@ class VideoRetrievalInferencer:
         self.reader = ClipReader(config, 'florence')
 
     @torch.no_grad()
-    def embed(self, paths: Sequence[str | os.PathLike]) -> tuple[Tensor, list[np.ndarray]]:
-        """L2-normalised embeddings, `(N, D)` fp32 on the CPU, and four frames of each video as one picture.
+    def embed(self, paths: Sequence[str | os.PathLike]) -> tuple[list[str], Tensor]:
+        """Paths of the videos that can be read, and their L2-normalised embeddings, `(N, D)` fp32 on the CPU.
 
         Raises:
-            FileNotFoundError: If a video is missing.
-            ValueError: If a file is no readable video; names it.
+            ValueError: If no video can be read, or none is given.
         """
-        check_videos(paths)
-        embeds, pictures = [], []
-        for path in paths:
-            packed = self.reader.read(path)
+        found, embeds = [], []
+        for path, packed in self.reader.read_all(paths):
             batch = {'inputs': [packed['inputs']], 'data_samples': [packed['data_samples']]}
             embeds.append(self.model.test_step(batch)[0].image_embeds.cpu())
-            pictures.append(film_grid(frames_of(packed['inputs'], is_text=True)))
-        return torch.stack(embeds), pictures
+            found.append(path)
+        return found, torch.stack(embeds)
+
+    def _picture(self, path: str) -> np.ndarray:
+        return film_grid(frames_of(self.reader.read(path)['inputs'], is_text=True))
 
     @torch.no_grad()
     def retrieve(
@@ -62,29 +62,32 @@ class VideoRetrievalInferencer:
         """The videos that fit each text best.
 
         Args:
-            paths: Video files to search.
+            paths: Video files to search. Those that cannot be read are left out and named in the log.
             texts: Queries.
             num_results: Videos per query.
-            out_dir: Draw `retrieval.png` there, with the first five videos of each text.
+            out_dir: Draw `retrieval.png` there, with the first five videos of each text, of `MAX_ROWS` texts at most.
 
         Returns:
             Per text `text` and `videos`, a list of `path` and `score` (cosine), best first.
 
         Raises:
-            FileNotFoundError: If a video is missing.
-            ValueError: If there is no video or text, a text is empty, `num_results` is below 1, or a file is no readable video.
+            ValueError: If no video can be read, there is no text or an empty one, or `num_results` is below 1.
         """
         if isinstance(texts, str) or not texts or not all(text.strip() for text in texts):
             raise ValueError('texts are given as a list of one text or more, none of them empty.')
         if num_results < 1:
             raise ValueError(f'num_results must be 1 or more, got {num_results}.')
-        video_embeds, pictures = self.embed(paths)
+        found, video_embeds = self.embed(paths)
         text_embeds = self.model.encode_text(texts).cpu()
-        scores, order = (text_embeds @ video_embeds.t()).topk(min(num_results, len(paths)))
+        scores, order = (text_embeds @ video_embeds.t()).topk(min(num_results, len(found)))
         if out_dir is not None:
-            queries = [search_images(*pair, pictures, video_embeds) for pair in zip(texts, text_embeds, strict=True)]
+            # Only the videos that were found are drawn: reading those again costs less than keeping pictures of all.
+            pictures = LazyPictures(lambda index: self._picture(found[index]), len(found))
+            shown = zip(texts[:MAX_ROWS], text_embeds[:MAX_ROWS], strict=True)
+            queries = [search_images(text, embed, pictures, video_embeds) for text, embed in shown]
             draw_retrieval_gallery(queries, Path(out_dir) / 'retrieval.png')
+            say_left_out(len(texts), 'retrieval.png')
         return [
-            {'text': text, 'videos': [{'path': str(paths[i]), 'score': s} for i, s in zip(best, row, strict=True)]}
+            {'text': text, 'videos': [{'path': found[i], 'score': s} for i, s in zip(best, row, strict=True)]}
             for text, best, row in zip(texts, order.tolist(), scores.tolist(), strict=True)
         ]

@@ -4,6 +4,7 @@ Names are written as words ("dining table", not "diningtable") because a text to
 """
 
 from functools import lru_cache
+from pathlib import Path
 
 _CIFAR10 = 'airplane automobile bird cat deer dog frog horse ship truck'
 
@@ -66,3 +67,28 @@ def get_class_names(name: str) -> tuple[str, ...]:
     if name not in CLASS_NAMES:
         raise KeyError(f'no class names for {name!r}; known: {", ".join((*CLASS_NAMES, OPEN_CLIP_SET))}')
     return CLASS_NAMES[name]
+
+
+def read_class_names(source: str) -> tuple[str, ...]:
+    """Class names of a text file with one a line, or of a known set.
+
+    Args:
+        source: The file, or a name for `get_class_names`.
+
+    Raises:
+        FileNotFoundError: If there is no such file and no such set.
+        ValueError: If the file is not UTF-8 or holds no name.
+    """
+    if not Path(source).is_file():
+        try:
+            return get_class_names(source)
+        except KeyError as error:
+            raise FileNotFoundError(f'no file of class names {source!r}, and {error.args[0]}.') from None
+    try:
+        lines = Path(source).read_text(encoding='utf-8-sig').splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{source} must be a text in UTF-8 with a class name a line: {error}') from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names:
+        raise ValueError(f'{source} holds no class name: give one a line.')
+    return names

@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ import torch
 from conftest import REPO_ROOT
 from mmengine.config import Config
 from PIL import Image
-from tiny_video import recognizer_config, two_tower_config, write_moving_square, write_sound
+from tiny_video import OPENING, recognizer_config, two_tower_config, write_moving_square, write_sound
 
-from florence.apis import ActionInferencer, VideoRetrievalInferencer
+from florence.apis import ActionInferencer, VideoRetrievalInferencer, action_inferencer, video_inputs, video_retrieval_inferencer
 from florence.apis.model_loading import build_model
+from florence.apis.video_inputs import ClipReader
 from florence.models.two_tower import TwoTower
 
 CLASSES = ['moves left', 'moves right', 'grows']
@@ -83,6 +85,19 @@ def test_a_recognizer_of_mmaction_s(videos, tmp_path):
     assert sum(one['score'] for one in result['classes']) == pytest.approx(1, abs=1e-5)
     with pytest.raises(ValueError, match='the model tells 3 classes, 2 names are given'):
         ActionInferencer(config, str(tmp_path / 'model.pth'), classes=['a', 'b'])(videos[:1])
+    with pytest.raises(ValueError, match="templates 'kinetics' are for two towers"):
+        ActionInferencer(config, str(tmp_path / 'model.pth'), templates='kinetics')
+
+
+def test_a_recognizer_without_names_says_so_and_takes_them(videos, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(video_inputs, 'print_log', lambda message, **_: said.append(message))
+    numbered = ActionInferencer(recognizer_config())
+    named = ActionInferencer(recognizer_config(), classes=CLASSES)
+    named.model.load_state_dict(numbered.model.state_dict())
+    assert len(said) == 1 and 'names no classes, their numbers stand for them: give names, by --classes' in said[0]
+    numbers, names = ([one['label'] for one in model(videos[:1])[0]['classes']] for model in (numbered, named))
+    assert sorted(numbers) == ['0', '1', '2'] and names == [CLASSES[int(number)] for number in numbers]
 
 
 def test_short_videos_are_classified(tmp_path):
@@ -92,20 +107,131 @@ def test_short_videos_are_classified(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('make', 'error', 'message'),
+    ('make', 'message'),
     [
-        (lambda folder: folder / 'none.mp4', FileNotFoundError, "no video file '.*none.mp4': check the path"),
-        (lambda folder: write_sound(folder / 'sound.wav'), ValueError, 'sound.wav'),
-        (lambda folder: _written(folder / 'empty.mp4', b''), ValueError, 'empty.mp4'),
-        (lambda folder: _written(folder / 'text.mp4', b'no video at all ' * 99), ValueError, 'text.mp4'),
-        (lambda folder: _cut(write_moving_square(folder / 'cut.mp4')), ValueError, 'cut.mp4'),
+        (lambda folder: folder / 'none.mp4', "no video file '.*none.mp4': check the path"),
+        (lambda folder: write_sound(folder / 'sound.wav'), 'sound.wav'),
+        (lambda folder: _written(folder / 'empty.mp4', b''), 'empty.mp4'),
+        (lambda folder: _written(folder / 'text.mp4', b'no video at all ' * 99), 'text.mp4'),
+        (lambda folder: _cut(write_moving_square(folder / 'cut.mp4')), 'cut.mp4'),
     ],
 )
-def test_a_bad_file_is_named(tmp_path, make, error, message):
+def test_a_bad_file_is_named(tmp_path, make, message):
     inferencer = ActionInferencer(recognizer_config())
-    with pytest.raises(error, match=message) as raised:
+    with pytest.raises(ValueError, match=f'no video can be read: .*{message}') as raised:
         inferencer([make(tmp_path)])
     assert '\n' not in str(raised.value)
+
+
+def _opening(decoder):
+    if decoder.islower():
+        return [dict(type='florence.OpenVideo', backend=decoder), *OPENING[1:]]
+    sampled = dict(type='mmaction.SampleFrames', clip_len=4, frame_interval=1, num_clips=1, test_mode=True)
+    return [dict(type=f'mmaction.{decoder}Init'), sampled, dict(type=f'mmaction.{decoder}Decode'), *OPENING[3:]]
+
+
+@pytest.mark.parametrize(
+    ('decoder', 'package'),
+    [
+        ('pyav', 'av'),
+        ('decord', 'decord'),
+        ('opencv', 'cv2'),
+        ('torchcodec', 'torchcodec'),
+        ('PyAV', 'av'),
+        ('Decord', 'decord'),
+        ('OpenCV', 'cv2'),
+    ],
+)
+def test_a_video_that_is_cut_in_the_middle(tmp_path, decoder, package):
+    """The header is whole: decoders open the file, and each has its own error where the pictures end."""
+    pytest.importorskip(package)
+    path = write_moving_square(tmp_path / 'cut.mp4', length=40, width=64, options={'movflags': 'faststart'})
+    config = recognizer_config()
+    config.inference_pipeline = _opening(decoder) + config.inference_pipeline[len(OPENING) :]
+    reader = ClipReader(config, 'mmaction')
+    content = path.read_bytes()
+    results = []
+    for end in (len(content), len(content) // 2, content.index(b'mdat') + 9):
+        path.write_bytes(content[:end])
+        try:
+            results.append(tuple(reader.read(path)['inputs'].shape))
+        except ValueError as error:
+            assert 'cut.mp4' in str(error) and '\n' not in str(error)
+            results.append('no picture')
+    whole = (1, 3, 4, 32, 32)
+    assert results[0] == whole and results[1] in (whole, 'no picture') and results[2] == 'no picture'
+
+
+def test_an_error_of_any_kind_is_one_sentence(tmp_path):
+    """decord's and OpenCV's errors are derived from nothing but Exception, and go on with a stack trace."""
+
+    class DecoderError(Exception):
+        pass
+
+    def fail(results):
+        raise DecoderError('Check failed\nStack trace:\n 0x1234')
+
+    reader = ClipReader(recognizer_config(), 'mmaction')
+    reader.pipeline = fail
+    with pytest.raises(ValueError, match=r"a\.mp4' cannot be read: DecoderError Check failed$"):
+        reader.read(write_moving_square(tmp_path / 'a.mp4'))
+
+
+@pytest.mark.parametrize('place', ['test_dataloader', 'val_dataloader'])
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda inner: inner,
+        lambda inner: dict(type='RepeatDataset', times=2, dataset=inner),
+        lambda inner: dict(type='ConcatDataset', datasets=[dict(type='RepeatDataset', times=2, dataset=inner), inner]),
+    ],
+)
+def test_the_pipeline_is_found_inside_wrapped_test_data(tmp_path, place, wrap):
+    config = recognizer_config()
+    pipeline = config.pop('inference_pipeline')
+    config[place] = dict(batch_size=2, dataset=wrap(dict(type='florence.ActionClips', pipeline=pipeline)))
+    reader = ClipReader(config, 'mmaction')
+    assert reader.read(write_moving_square(tmp_path / 'a.mp4'))['inputs'].shape == (1, 3, 4, 32, 32)
+
+
+def test_one_bad_file_among_many_is_left_out_and_named(videos, image_checkpoint, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(video_inputs, 'print_log', lambda message, **_: said.append(message))
+    bad = [_written(tmp_path / 'text.mp4', b'no video at all ' * 99), tmp_path / 'none.mp4']
+    given = [bad[0], videos[0], bad[1], videos[2]]
+    actions = ActionInferencer(two_tower_config('frames'), image_checkpoint, classes=CLASSES)
+    assert actions(given, out_dir=tmp_path / 'out') == actions([videos[0], videos[2]])
+    assert [Path(line).name for line in (tmp_path / 'out').iterdir()] == ['actions.png']
+    assert len(said) == 1 and said[0].splitlines()[0] == '2 of 4 videos are left out:'
+    assert ['text.mp4' in line for line in said[0].splitlines()[1:]] == [True, False] and 'none.mp4' in said[0]
+    retrieval = VideoRetrievalInferencer(two_tower_config('frames'), image_checkpoint)
+    assert retrieval.retrieve(given, ['a square']) == retrieval.retrieve([videos[0], videos[2]], ['a square'])
+    with pytest.raises(ValueError, match='no video can be read: .*text.mp4'):
+        retrieval.retrieve(bad, ['a square'])
+    assert said[-1].startswith('2 of 2 videos are left out')
+
+
+def test_pictures_are_of_so_many_rows_and_of_what_is_shown(videos, image_checkpoint, tmp_path, monkeypatch):
+    said, drawn, sizes = [], [], []
+    monkeypatch.setattr(video_inputs, 'print_log', lambda message, **_: said.append(message))
+    for module in (action_inferencer, video_retrieval_inferencer, video_inputs):
+        monkeypatch.setattr(module, 'MAX_ROWS', 2)
+    monkeypatch.setattr(action_inferencer, 'draw_film_strips', lambda clips, path: drawn.extend(clips))
+    actions = ActionInferencer(two_tower_config('frames'), image_checkpoint, classes=CLASSES)
+    actions.reader.pipeline.transforms[1].clip_len = 9
+    assert len(actions(videos, out_dir=tmp_path)) == 3
+    assert [clip.frames.shape for clip in drawn] == [(6, 32, 32, 3)] * 2 and all(clip.frames.base is None for clip in drawn)
+    assert said == ['actions.png shows the first 2 of 3.']
+    monkeypatch.setattr(video_retrieval_inferencer, 'draw_retrieval_gallery', lambda queries, path: drawn.append(queries))
+    retrieval = VideoRetrievalInferencer(two_tower_config('frames'), image_checkpoint)
+    read = retrieval.reader.read
+    monkeypatch.setattr(retrieval.reader, 'read', lambda path: sizes.append(path) or read(path))
+    texts = ['a red square', 'a blue square', 'a green square']
+    found = retrieval.retrieve(videos, texts, num_results=1)
+    assert len(sizes) == 3, 'without out_dir no video is read for a picture'
+    assert found == retrieval.retrieve(videos, texts, num_results=1, out_dir=tmp_path)
+    assert len(drawn[-1]) == 2 and said[-1] == 'retrieval.png shows the first 2 of 3.'
+    assert len(sizes) == 9, 'once for the embedding, once for the picture'
 
 
 def _written(path, content):
@@ -161,3 +287,9 @@ def test_the_tool(videos, image_checkpoint, tmp_path, monkeypatch, capsys):
     assert [result['text'] for result in results] == ['a red square', 'a blue one'] and len(results[0]['videos']) == 3
     with pytest.raises(SystemExit, match='error: two towers choose among class names'):
         tool('action')
+    (tmp_path / 'names.txt').write_text('moves left\ngrows, then shrinks\n', encoding='utf-8')
+    results = tool('action', '--classes', str(tmp_path / 'names.txt'))
+    assert {one['label'] for one in results[0]['classes']} == {'moves left', 'grows, then shrinks'}
+    with pytest.raises(SystemExit):
+        tool('action', '--classes', str(tmp_path / 'names.txt'), '--text', 'grows')
+    assert 'argument --text: not allowed with argument --classes' in capsys.readouterr().err

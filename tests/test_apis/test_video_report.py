@@ -43,6 +43,19 @@ class NoiseActions(_NoiseClips):
 
 
 @DATASETS.register_module(force=True)
+class NoiseLabels(NoiseActions):
+    """Labels and names that the test chooses."""
+
+    def __init__(self, labels, classes=None):
+        self.labels, self.metainfo = labels, {'classes': classes}
+
+    def __getitem__(self, index):
+        item = super().__getitem__(index)
+        item['data_samples'].set_gt_label(self.labels[index % len(self.labels)])
+        return item
+
+
+@DATASETS.register_module(force=True)
 class NoiseCaptions(_NoiseClips):
     def __getitem__(self, index):
         return PackVideoText()({**self.results(index), 'captions': (f'clip number {index}', f'noise {index}')})
@@ -94,6 +107,35 @@ def test_actions(tmp_path):
     assert f'Wrong: {NUM_CLIPS - sum(right)} of {NUM_CLIPS}' in page and 'pictures/wrong.png' in page
     assert Image.open(tmp_path / 'out/pictures/wrong.png').width > 600
     assert json.loads((tmp_path / 'out/report.json').read_text())['task'] == 'action recognition'
+
+
+def labelled(tmp_path, labels, classes):
+    data = loader('NoiseLabels')
+    data['dataset'] |= dict(labels=labels, classes=classes)
+    config = recognizer_config(test_dataloader=data, test_evaluator=dict(type='AccMetric'))
+    saved(config, tmp_path / 'model.pth')
+    return make_video_report(config, str(tmp_path / 'model.pth'), tmp_path / 'out')
+
+
+def test_classes_of_one_name_stay_apart(tmp_path):
+    report = labelled(tmp_path, [0, 1, 2], ('left', 'up', 'left'))
+    assert list(report['by_class']) == ['left (0)', 'up', 'left (2)']
+    right = sum(share / 100 * NUM_CLIPS / 3 for share in report['by_class'].values())
+    assert sum(count for *_, count in report['confusions']) == pytest.approx(NUM_CLIPS - right)
+    assert 'left (2)' in (tmp_path / 'out/index.html').read_text()
+
+
+@pytest.mark.parametrize(
+    ('labels', 'classes', 'message'),
+    [
+        ([0, 1, 3], CLASSES, 'a video has the label 3, the model tells 3 classes, from 0 on'),
+        ([0, -1], None, 'a video has the label -1, the model tells 3 classes'),
+        ([0, 1], ('left', 'right'), 'the model tells 3 classes, the data set names 2'),
+    ],
+)
+def test_labels_and_names_are_those_of_the_model(tmp_path, labels, classes, message):
+    with pytest.raises(ValueError, match=message):
+        labelled(tmp_path, labels, classes)
 
 
 def test_zero_shot_actions(tmp_path):

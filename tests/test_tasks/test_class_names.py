@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from florence.tasks import class_names
-from florence.tasks.class_names import CLASS_NAMES, get_class_names
+from florence.tasks.class_names import CLASS_NAMES, get_class_names, read_class_names
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,16 @@ def test_imagenet_without_open_clip_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, 'open_clip.zero_shot_metadata', None)
     with pytest.raises(ImportError, match='open_clip_torch'):
         get_class_names('imagenet')
+
+
+def test_names_are_read_from_a_file_or_are_those_of_a_set(tmp_path):
+    file = tmp_path / 'names.txt'
+    file.write_bytes('\ufeffarchery\r\n\n danse à deux \n'.encode())
+    assert read_class_names(str(file)) == ('archery', 'danse à deux')
+    assert read_class_names('digits') == get_class_names('digits')
+    with pytest.raises(FileNotFoundError, match="no file of class names 'none.txt', and no class names for 'none.txt'; known: "):
+        read_class_names('none.txt')
+    for content, message in ((b'\n', 'holds no class name'), ('é'.encode('latin-1'), 'must be a text in UTF-8')):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            read_class_names(str(file))

@@ -10,12 +10,12 @@ Results come from `florence.ActionResults` with `outfile=...` or from `tools/inf
 
 import argparse
 import sys
-from pathlib import Path
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
 from florence.evaluation.leaderboards.action_results import read_action_results, read_official_ids, read_submission
 from florence.evaluation.leaderboards.activitynet_submission import TASKS, check_activitynet, write_activitynet
 from florence.evaluation.leaderboards.kinetics_submission import check_kinetics, write_kinetics
+from florence.tasks.class_names import read_class_names
 from florence.user_errors import USER_ERRORS, in_words
 
 
@@ -32,27 +32,27 @@ def parse_args() -> argparse.Namespace:
     check.add_argument('file')
     for command in (pack, check):
         command.add_argument('--videos', required=True, help='official list of the test videos: CSV, JSON or ids line by line')
-        command.add_argument('--subset', help="subset of the list, such as 'testing'")
-        command.add_argument('--classes', metavar='FILE', help='class names line by line, which labels must be among')
-        command.add_argument('--task', choices=TASKS, default='classification', help='of ActivityNet')
+        command.add_argument('--subset', help="of ActivityNet's list: the subset to take, such as 'testing'")
+        command.add_argument('--classes', metavar='FILE', help='class names, one a line, which labels must be among')
+        command.add_argument('--task', choices=TASKS, help='of ActivityNet; default: classification')
     return parser.parse_args()
 
 
 def run(args: argparse.Namespace) -> None:
     """Carry out one command; ends with what is wrong, if anything is."""
-    ids = read_official_ids(args.videos, args.subset)
-    lines = Path(args.classes).read_text(encoding='utf-8').splitlines() if args.classes else []
-    classes = [line.strip() for line in lines if line.strip()] or None
     is_kinetics = args.challenge == 'kinetics'
+    if is_kinetics and args.task:
+        raise ValueError(f'--task {args.task} is for activitynet: kinetics has one task.')
+    ids = read_official_ids(args.videos, args.subset)
+    classes = read_class_names(args.classes) if args.classes else None
+    task = {} if is_kinetics else {'task': args.task or 'classification'}
     if args.command == 'pack':
-        write, task = (write_kinetics, {}) if is_kinetics else (write_activitynet, {'task': args.task})
+        write = write_kinetics if is_kinetics else write_activitynet
         write(args.out, read_action_results(args.results), ids, external_data=args.external_data, classes=classes, **task)
         print(f'wrote {args.out}: {len(ids)} videos.')
         return
     content = read_submission(args.file)
-    problems = (
-        check_kinetics(content, ids, classes) if is_kinetics else check_activitynet(content, ids, task=args.task, classes=classes)
-    )
+    problems = (check_kinetics if is_kinetics else check_activitynet)(content, ids, classes=classes, **task)
     if problems:
         sys.exit('\n'.join(problems))
     print(f'{args.file} is in order.')

@@ -8,11 +8,10 @@ COCO's 1K figures are in the results of a metric with `fold_size=1000`.
 """
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
 from florence.evaluation.leaderboards.retrieval_table import check_retrieval_table, to_markdown, write_retrieval_table
+from florence.tasks.json_files import read_json_object
 from florence.user_errors import USER_ERRORS, in_words
 
 
@@ -40,13 +39,7 @@ def read_results(arguments: list[str]) -> dict[str, dict[str, float]]:
         dataset, equals, file = argument.partition('=')
         if not equals or dataset in results:
             raise ValueError(f'{argument!r}: give each data set once, as coco=FILE, flickr30k=FILE or msrvtt=FILE.')
-        try:
-            metrics = json.loads(Path(file).read_text())
-        except ValueError as error:
-            raise ValueError(f'{file} is no JSON: {error}.') from None
-        if not isinstance(metrics, dict):
-            raise ValueError(f'{file} holds {type(metrics).__name__}, expected an object of metrics.')
-        results[dataset] = metrics
+        results[dataset] = read_json_object(file)
     return results
 
 

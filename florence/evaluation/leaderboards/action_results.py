@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from florence.evaluation.leaderboards.coverage import coverage_problems
-from florence.tasks.json_files import read_json_file, require_fields
+from florence.tasks.json_files import read_json_file, read_json_object, require_fields
 
 CLIP_NAME = re.compile(r'(?P<id>.{11})_\d{6}_\d{6}')
 """Kinetics' files are named after the video and the seconds that were cut out of it."""
@@ -49,6 +49,8 @@ def read_action_results(path: str | Path) -> dict[str, Scored]:
         if key in results:
             raise ValueError(f'{where} is of the video {key!r} again: give each video once.')
         results[key] = require_fields(entry, ('classes',), where)['classes']
+        if not isinstance(results[key], list):
+            raise ValueError(f'{where}, {key}: classes must be a list of labels with scores, it is {results[key]!r:.80}.')
         for one in results[key]:
             if problem := class_problem(one, None):
                 raise ValueError(f'{where}, {key}: {problem}.')
@@ -66,22 +68,30 @@ def read_official_ids(path: str | Path, subset: str | None = None) -> list[str]:
     Raises:
         FileNotFoundError: If there is no such file.
         KeyError: If the CSV has no such column, or the JSON no database.
-        ValueError: If no id is found.
+        ValueError: If no id is found, the database has another form, or a list of another kind is to have a subset.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'no list of test videos {path}: check the path.')
-    if str(path).endswith('.json'):
-        content = read_json_file(path)
-        database = require_fields(content if isinstance(content, dict) else {}, ('database',), str(path))['database']
+    is_database = str(path).endswith('.json')
+    if subset is not None and not is_database:
+        raise ValueError(
+            f'{path} has no subset {subset!r}, only a JSON file with a database tells subsets: give a list of the subset.'
+        )
+    if is_database:
+        database = read_json_object(path, 'database')['database']
+        if not isinstance(database, dict) or not all(isinstance(entry, dict) for entry in database.values()):
+            raise ValueError(
+                f'{path}: database must be an object that tells the subset of each video, as ActivityNet publishes it.'
+            )
         ids = [key for key, entry in database.items() if subset is None or entry.get('subset') == subset]
     elif str(path).endswith('.csv'):
-        with open(path, encoding='utf-8', newline='') as file:
+        with open(path, encoding='utf-8-sig', newline='') as file:
             rows = csv.DictReader(file)
             if 'youtube_id' not in (rows.fieldnames or ()):
                 raise KeyError(f'{path} has no column youtube_id, found {", ".join(rows.fieldnames or ())}.')
             ids = [row['youtube_id'] for row in rows]
     else:
-        ids = [line.strip() for line in Path(path).read_text(encoding='utf-8').splitlines() if line.strip()]
+        ids = [line.strip() for line in Path(path).read_text(encoding='utf-8-sig').splitlines() if line.strip()]
     if not ids:
         raise ValueError(f'{path} has no video' + (f' of the subset {subset!r}.' if subset else '.'))
     return ids

@@ -187,7 +187,7 @@ def write_retrieval_table(
     table = retrieval_table(results, model)
     write_json(Path(out_dir, 'retrieval.json'), table)
     with atomic_path(Path(out_dir, 'retrieval.md')) as path:
-        path.write_text(to_markdown(table))
+        path.write_text(to_markdown(table), encoding='utf-8')
     return table
 
 
@@ -204,7 +204,7 @@ def check_retrieval_table(path: str | os.PathLike) -> list[str]:
         FileNotFoundError: If there is no such file.
     """
     try:
-        content = json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
         rows = {table['title']: [{**row, 'model': row['model'], 'source': row['source']} for row in table['rows']]
                 for table in content['tables']}  # fmt: skip
         missing = _missing(content['tables'])

@@ -50,7 +50,7 @@ class ActionResults(BaseMetric):
 
         Raises:
             KeyError: If a sample has no name or no scores, or the names of the classes are not known.
-            ValueError: If there are not as many scores as classes.
+            ValueError: If a sample has not one score for each class.
         """
         classes = self.classes or (self.dataset_meta or {}).get('classes')
         if not classes:
@@ -64,9 +64,13 @@ class ActionResults(BaseMetric):
                     f'{sorted(sample)}: '
                     "end the pipeline with PackActionInputs(meta_keys=('filename',))."
                 )
-            if len(scores) != len(classes):
-                raise ValueError(f'ActionResults: {name} has {len(scores)} scores, there are {len(classes)} classes.')
-            best, order = torch.as_tensor(scores).float().cpu().topk(min(self.topk, len(classes)))
+            scores = torch.as_tensor(scores).float().cpu()
+            if scores.shape != (len(classes),):
+                raise ValueError(
+                    f'ActionResults: {name} has scores of shape {tuple(scores.shape)}, expected one for each of {len(classes)} '
+                    "classes: scores of several views are averaged by average_clips='prob' of the head."
+                )
+            best, order = scores.topk(min(self.topk, len(classes)))
             ranked = [{'label': classes[i], 'score': score} for i, score in zip(order.tolist(), best.tolist(), strict=True)]
             self.results.append((str(name), ranked))
 

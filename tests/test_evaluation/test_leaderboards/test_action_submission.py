@@ -123,7 +123,7 @@ def test_ids_of_files(name, key):
 
 
 def test_lists_of_test_videos(tmp_path):
-    (tmp_path / 'k.csv').write_text('youtube_id,time_start,time_end,split\n' + ''.join(f'{key},0,10,test\n' for key in IDS))
+    (tmp_path / 'k.csv').write_text('\ufeffyoutube_id,time_start,time_end,split\n' + ''.join(f'{key},0,10,test\n' for key in IDS))
     (tmp_path / 'a.json').write_text(json.dumps({'database': {'x': {'subset': 'testing'}, 'y': {'subset': 'training'}}}))
     (tmp_path / 'ids.txt').write_text('\n'.join(IDS) + '\n\n')
     (tmp_path / 'wrong.csv').write_text('id\nx\n')
@@ -136,6 +136,31 @@ def test_lists_of_test_videos(tmp_path):
             read_official_ids(tmp_path / name)
     with pytest.raises(ValueError, match="subset 'validation'"):
         read_official_ids(tmp_path / 'a.json', 'validation')
+    for name in ('k.csv', 'ids.txt'):
+        with pytest.raises(ValueError, match=f"{name} has no subset 'testing', only a JSON file"):
+            read_official_ids(tmp_path / name, 'testing')
+
+
+@pytest.mark.parametrize(
+    ('content', 'error', 'message'),
+    [
+        ([], ValueError, 'must hold one object'),
+        ({'videos': {}}, KeyError, "no field 'database'"),
+        ({'database': ['x']}, ValueError, 'database must be an object'),
+        ({'database': {'x': 'testing'}}, ValueError, 'database must be an object'),
+    ],
+)
+def test_a_database_of_another_form(tmp_path, content, error, message):
+    (tmp_path / 'a.json').write_text(json.dumps(content))
+    with pytest.raises(error, match=message):
+        read_official_ids(tmp_path / 'a.json', 'testing')
+
+
+@pytest.mark.parametrize('classes', [None, 'archery', {'archery': 0.5}, 3])
+def test_classes_of_another_form(tmp_path, classes):
+    (tmp_path / 'r.json').write_text(json.dumps([{'sample_id': IDS[0], 'classes': classes}]))
+    with pytest.raises(ValueError, match='r.json: entry 0, -abcdefghi0: classes must be a list of labels with scores, it is'):
+        read_action_results(tmp_path / 'r.json')
 
 
 def test_from_the_metric_to_the_submission(tmp_path, monkeypatch, capsys):
@@ -161,6 +186,13 @@ def test_from_the_metric_to_the_submission(tmp_path, monkeypatch, capsys):
     assert 'k.json is in order' in capsys.readouterr().out
     with pytest.raises(SystemExit, match="version is 'KINETICS VERSION 1.0', expected 'VERSION 1.3'"):
         tool('check', 'activitynet', tmp_path / 'k.json', '--videos', tmp_path / 'ids.txt')
+    with pytest.raises(SystemExit, match='error: --task localization is for activitynet: kinetics has one task'):
+        tool('check', 'kinetics', tmp_path / 'k.json', '--videos', tmp_path / 'ids.txt', '--task', 'localization')
+    (tmp_path / 'names.txt').write_text('\n'.join(CLASSES[1:]))
+    with pytest.raises(SystemExit, match="label 'abseiling' is no class"):
+        tool('check', 'kinetics', tmp_path / 'k.json', '--videos', tmp_path / 'ids.txt', '--classes', tmp_path / 'names.txt')
+    tool('pack', 'activitynet', tmp_path / 'a.json', tmp_path / 'r.json', '--videos', tmp_path / 'ids.txt')
+    tool('check', 'activitynet', tmp_path / 'a.json', '--videos', tmp_path / 'ids.txt')
     with pytest.raises(SystemExit, match='error: no results file'):
         tool('pack', 'activitynet', tmp_path / 'a.json', tmp_path / 'none.json', '--videos', tmp_path / 'ids.txt')
 
@@ -169,8 +201,9 @@ def test_the_metric_names_what_is_missing(tmp_path):
     metric = METRICS.build(dict(type='ActionResults', outfile=str(tmp_path / 'r.json'), classes=('a', 'b')))
     with pytest.raises(KeyError, match=r'PackActionInputs\(meta_keys'):
         metric.process(None, [{'pred_score': torch.ones(2)}])
-    with pytest.raises(ValueError, match='a.mp4 has 3 scores, there are 2 classes'):
-        metric.process(None, [{'pred_score': torch.ones(3), 'filename': 'a.mp4'}])
+    for shape in ((3,), (2, 2), (1, 2), ()):
+        with pytest.raises(ValueError, match=r'a.mp4 has scores of shape \(.*\), expected one for each of 2 classes'):
+            metric.process(None, [{'pred_score': torch.ones(shape), 'filename': 'a.mp4'}])
     metric.process(None, [{'pred_score': torch.ones(2), 'filename': 'a.mp4'}] * 2)
     with pytest.raises(ValueError, match='a video occurs twice'):
         metric.compute_metrics(metric.results)

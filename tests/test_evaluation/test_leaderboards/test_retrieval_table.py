@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import REPO_ROOT
@@ -106,6 +107,17 @@ def test_the_checker_says_what_is_no_table(tmp_path, content):
     assert problem.startswith('not a retrieval table')
 
 
+def test_tables_are_utf_8_whatever_the_machine_s_encoding(tmp_path, monkeypatch):
+    read, write = Path.read_text, Path.write_text
+    monkeypatch.setattr(Path, 'read_text', lambda path, encoding='ascii': read(path, encoding=encoding))
+    monkeypatch.setattr(Path, 'write_text', lambda path, text, encoding='ascii': write(path, text, encoding=encoding))
+    write_retrieval_table(RESULTS, tmp_path, 'modèle')
+    assert 'modèle' in (tmp_path / 'retrieval.md').read_text(encoding='utf-8')
+    written = tmp_path / 'retrieval.json'
+    written.write_text(json.dumps(json.loads(written.read_text(encoding='utf-8')), ensure_ascii=False), encoding='utf-8')
+    assert check_retrieval_table(written) == []
+
+
 def test_the_tool_writes_and_checks(tmp_path, monkeypatch, capsys):
     import runpy
 
@@ -125,4 +137,4 @@ def test_the_tool_writes_and_checks(tmp_path, monkeypatch, capsys):
     (tmp_path / 'coco.json').write_bytes(b'\xff\xfe')
     with pytest.raises(SystemExit) as exited:
         tool('write', tmp_path / 'out', f'coco={tmp_path}/coco.json')
-    assert exited.value.code.startswith(f'error: {tmp_path}/coco.json is no JSON')
+    assert exited.value.code.startswith(f'error: {tmp_path}/coco.json is not valid JSON')
