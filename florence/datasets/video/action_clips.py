@@ -9,7 +9,6 @@ from florence.datasets.hash_split import HashSplit
 from florence.datasets.image_folder import readable
 from florence.datasets.pair_dataset import PairDataset
 from florence.datasets.record_pairs import READERS
-from florence.datasets.record_readers import read_lines
 from florence.datasets.video.action_lists import ActionList, read_folders, read_list, read_records
 from florence.datasets.video.published_action_sets import (
     read_hmdb51,
@@ -19,7 +18,7 @@ from florence.datasets.video.published_action_sets import (
 )
 from florence.datasets.video.video_files import present_files, video_folder
 from florence.registry import DATASETS
-from florence.tasks.class_names import get_class_names
+from florence.tasks.class_names import read_class_names
 
 READER_OF: dict[str, Callable[..., ActionList]] = {
     'list': read_list,
@@ -60,8 +59,8 @@ class ActionClips(PairDataset):
         **kwargs: See `PairDataset`.
 
     Raises:
-        FileNotFoundError: If the annotation, the folder or a video is missing.
-        KeyError: If a column, a class name or a known set is unknown.
+        FileNotFoundError: If the annotation, the folder, a video, or the file or known set of class names is missing.
+        KeyError: If a column or a class name is unknown.
         ValueError: If a label is out of range, a line cannot be read, no video is found, or an argument belongs to another
             layout.
     """
@@ -168,12 +167,7 @@ class ActionClips(PairDataset):
         if not isinstance(self.given_classes, str):
             return tuple(self.given_classes)
         file = Path(self.data_root, self.given_classes)
-        if file.is_file():
-            return tuple(line for _, line in read_lines(str(file)))
-        try:
-            return get_class_names(self.given_classes)
-        except KeyError as error:
-            raise KeyError(f'{error.args[0]}; nor is there a file {file}') from None
+        return read_class_names(str(file) if file.is_file() else self.given_classes)
 
     def _index(self, label: int | str, index_of: dict[str, int], num_classes: int | None, path: str) -> int:
         """Index of a class.

@@ -172,7 +172,7 @@ def test_hmdb51(folder):
         ('1.mp4 jump\n', {}, KeyError, 'give the class names in `classes`'),
         ('1.mp4\n', {}, ValueError, r'line 1 must be "path label", found .1\.mp4'),
         ('', {}, ValueError, 'no sample found'),
-        ('1.mp4 0\n', dict(classes='kinetics9'), KeyError, "no class names for 'kinetics9'"),
+        ('1.mp4 0\n', dict(classes='kinetics9'), FileNotFoundError, "no class names for 'kinetics9'"),
         ('1.mp4 0\n', dict(layout='ava'), ValueError, "layout is one of .*, not 'ava'"),
         ('1.mp4 0\n', dict(on_missing='ignore'), ValueError, "not 'ignore'"),
         ('1.mp4 0\n', dict(data_prefix=dict(img='v')), ValueError, r"dict\(video='...'\)"),
