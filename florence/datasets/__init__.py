@@ -9,6 +9,7 @@ from florence.datasets.easy_vqa import EasyVQA
 from florence.datasets.flickr30k import Flickr30k
 from florence.datasets.gqa import GQA
 from florence.datasets.image_folder import ImageFolder
+from florence.datasets.image_records import ImageRecords
 from florence.datasets.nlvr import NLVR
 from florence.datasets.nlvr2 import NLVR2
 from florence.datasets.pair_dataset import PairDataset
@@ -25,7 +26,7 @@ from florence.datasets.webdataset_pairs import WebDatasetPairs
 
 __all__ = [
     'ActionClips', 'BadSample', 'BadSampleGuard', 'CocoCaptions', 'CocoDetection', 'DownloadedPairs', 'EasyVQA',
-    'Flickr30k', 'GQA', 'ImageFolder', 'NLVR', 'NLVR2', 'PairDataset', 'RecordPairs', 'SNLIVE', 'StreamMixture',
+    'Flickr30k', 'GQA', 'ImageFolder', 'ImageRecords', 'NLVR', 'NLVR2', 'PairDataset', 'RecordPairs', 'SNLIVE', 'StreamMixture',
     'TooManyBadSamples', 'VQARecords', 'VQAv2', 'VideoCaptions', 'VisualGenome', 'VisualGenomeCaptions',
     'VisualGenomeQA', 'WebDatasetPairs', 'digit_scenes', 'samplers', 'transforms',
 ]  # fmt: skip

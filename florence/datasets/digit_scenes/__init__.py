@@ -10,10 +10,11 @@ from florence.datasets.digit_scenes.clips_actions import DigitClipActions
 from florence.datasets.digit_scenes.clips_pairs import DigitClipPairs
 from florence.datasets.digit_scenes.detection import DigitSceneDetection
 from florence.datasets.digit_scenes.pairs import DigitScenePairs
+from florence.datasets.digit_scenes.records import DigitSceneRecords
 from florence.datasets.digit_scenes.retrieval import DigitSceneRetrieval
 from florence.datasets.digit_scenes.vqa import DigitSceneVQA
 
 __all__ = [
     'DigitClipActions', 'DigitClipPairs', 'DigitSceneCaptions', 'DigitSceneClassification', 'DigitSceneDetection',
-    'DigitScenePairs', 'DigitSceneRetrieval', 'DigitSceneVQA',
+    'DigitScenePairs', 'DigitSceneRecords', 'DigitSceneRetrieval', 'DigitSceneVQA',
 ]  # fmt: skip

@@ -26,7 +26,8 @@ def relation(first: DigitObject, second: DigitObject) -> str:
     return 'above' if dy < 0 else 'below'
 
 
-def _noun(item: DigitObject, detailed: bool) -> str:
+def noun_phrase(item: DigitObject, detailed: bool) -> str:
+    """ "a red seven", with its size if `detailed`."""
     words = ([item.size] if detailed else []) + [item.color, DIGIT_NAMES[item.digit]]
     return with_article(' '.join(words))
 
@@ -51,8 +52,8 @@ def caption_of(items: Sequence[DigitObject], ground: str | None) -> str:
     """The caption that names the objects of a scene in this order: 'detailed' with the ground's name, 'medium' without."""
     detailed = ground is not None
     if len(items) == 2:
-        text = f'{_noun(items[0], detailed)} {relation(items[0], items[1])} {_noun(items[1], detailed)}'
+        text = f'{noun_phrase(items[0], detailed)} {relation(items[0], items[1])} {noun_phrase(items[1], detailed)}'
     else:
-        nouns = [_noun(item, detailed) for item in items]
+        nouns = [noun_phrase(item, detailed) for item in items]
         text = ', '.join(nouns[:-1]) + (' and ' if len(nouns) > 1 else '') + nouns[-1]
     return text if ground is None else f'{text} on {with_article(ground)} ground'

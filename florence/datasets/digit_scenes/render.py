@@ -67,3 +67,21 @@ def polygons_of_mask(mask: np.ndarray) -> list[list[float]]:
 
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return [outline.reshape(-1).astype(float).tolist() for outline in outlines if len(outline) >= 3]
+
+
+def hull_of_mask(mask: np.ndarray, tolerance: float = 1.0) -> list[list[float]]:
+    """The convex hull of a mask as the one polygon in a list, as `polygons_of_mask`; empty where it has no area.
+
+    Args:
+        mask: `(S, S)` bool.
+        tolerance: How far the polygon may leave the hull, pixels: fewer corners.
+    """
+    import cv2
+
+    rows, columns = np.nonzero(mask)
+    # Corners of the pixels, so that the polygon covers them.
+    corners = np.stack([columns, rows], 1)[:, None] + np.array([[0, 0], [1, 0], [1, 1], [0, 1]])  # (N, 4, 2)
+    if not len(corners):
+        return []
+    hull = cv2.approxPolyDP(cv2.convexHull(corners.reshape(-1, 2).astype(np.int32)), tolerance, closed=True)
+    return [hull.reshape(-1).astype(float).tolist()] if len(hull) >= 3 else []

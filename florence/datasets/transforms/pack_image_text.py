@@ -11,7 +11,7 @@ from florence.tasks.text_hash import UNLABELLED
 
 @TRANSFORMS.register_module()
 class PackImageText(BaseTransform):
-    """Pack one sample for `florence.TwoTower` and `florence.METERModel`.
+    """Pack one sample for `florence.TwoTower`, `florence.METERModel` and `florence.Florence2`.
 
     Reads `img`, `sample_id` and whatever of `FIELDS` and `METAINFO` the pipeline has set; `ImageTextSample` says what they mean.
     A sample with a text but no label is packed as unlabelled (it matches only itself).
@@ -19,7 +19,8 @@ class PackImageText(BaseTransform):
 
     FIELDS = (
         'text', 'label', 'is_templated', 'captions', 'caption_ids', 'gt_label', 'gt_labels', 'classes',
-        'templates', 'answers', 'answer_scores',
+        'templates', 'answers', 'answer_scores', 'task', 'prompt', 'target', 'references',
+        'truth',
     )  # fmt: skip
     METAINFO = (
         'sample_id', 'img_path', 'filename', 'image_id', 'ori_shape', 'question_id', 'question_type', 'answer_type',

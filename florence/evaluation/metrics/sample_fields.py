@@ -18,6 +18,10 @@ SOURCES = {
         ('num_masked', 'num_right', 'num_right_blank', 'match_score'), 'the model predicts it: use a model with a PretrainHead'
     ),
     'pair_scores': "the loop gives it: use val_cfg=dict(type='FusedRetrievalValLoop') or its test form",
+    **dict.fromkeys(
+        ('task', 'prompt', 'references', 'truth'), 'AskTask sets it, put it into the test pipeline, and PackImageText packs it'
+    ),
+    **dict.fromkeys(('pred_texts', 'pred_log_probs', 'pred_spans'), 'the model predicts it: use florence.Florence2'),
     'text_embeds': 'the model predicts it for samples with `captions`: use a retrieval data set',
 }
 
