@@ -53,8 +53,8 @@ class Florence2Tokenizer(BaseTokenizer):
             raise ValueError("vocab_size belongs to vocabulary='trained': that of files follows from them")
         if not self._is_from_files and (vocab_size is None or vocab_size < SMALLEST_VOCAB):
             raise ValueError(
-                f"vocabulary='trained' needs a vocab_size of at least {SMALLEST_VOCAB} (256 bytes, {len(CONTROLS)} control tokens and "
-                f'{len(ADDED_TOKENS)} added tokens), got {vocab_size}'
+                f"vocabulary='trained' needs a vocab_size of at least {SMALLEST_VOCAB} (256 bytes, {len(CONTROLS)} control "
+                f'tokens and {len(ADDED_TOKENS)} added tokens), got {vocab_size}'
             )
         self._vocab_size = vocab_size
         self._vocabulary: Vocabulary | None = None
@@ -113,8 +113,8 @@ class Florence2Tokenizer(BaseTokenizer):
         """
         if self.vocabulary_hash() != RELEASED_VOCABULARY:
             raise ValueError(
-                'the released weights of Florence-2 need its own vocabulary, this tokenizer has another one: pass a folder with the '
-                'tokenizer.json of the release, or with encoder.json, vocab.bpe and the dict.txt of fairseq as `vocabulary`'
+                'the released weights of Florence-2 need its own vocabulary, this tokenizer has another one: pass a folder with '
+                'the tokenizer.json of the release, or with encoder.json, vocab.bpe and the dict.txt of fairseq as `vocabulary`'
             )
 
     def encode_targets(self, texts: Sequence[str], names: Sequence[str]) -> dict[str, Tensor]:
@@ -135,8 +135,8 @@ class Florence2Tokenizer(BaseTokenizer):
         for name, ids in zip(names, sequences, strict=True):
             if len(ids) > self.context_length:
                 raise ValueError(
-                    f'the target of sample {name!r} has {len(ids)} tokens, the decoder has {self.context_length} positions: cap its '
-                    'regions (TargetOptions.max_regions), or use a model with more positions'
+                    f'the target of sample {name!r} has {len(ids)} tokens, the decoder has {self.context_length} positions: cap '
+                    'its regions (TargetOptions.max_regions), or use a model with more positions'
                 )
         return self._padded(sequences)
 
@@ -201,7 +201,9 @@ class Florence2Tokenizer(BaseTokenizer):
         Raises:
             ValueError: If the checkpoint was made with another tokenizer.
         """
-        same_kind = {key: state.get(key) for key in ('type', 'vocab_size')} == dict(type=type(self).__name__, vocab_size=self._vocab_size)
+        same_kind = {key: state.get(key) for key in ('type', 'vocab_size')} == dict(
+            type=type(self).__name__, vocab_size=self._vocab_size
+        )
         if self._is_from_files or not same_kind or 'trained' not in state:
             super().load_state(state)
         elif state['trained'] is not None:

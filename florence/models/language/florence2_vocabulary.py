@@ -9,7 +9,6 @@
 Without `dict.txt`, GPT-2's own order is taken: a tokenizer that serves, but not for released weights.
 """
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,7 +103,7 @@ def _checked(vocabulary: Vocabulary, path: Path) -> Vocabulary:
     unmade = [token for token in ids if len(token) > 1 and token not in made and not token.startswith(('<', 'madeupword'))]
     if missing or unmade:
         raise ValueError(
-            f'the vocabulary at {path} and its merges do not belong together, or are cut short: {len(missing)} tokens are missing '
-            f'and {len(unmade)} cannot be made, such as {[*sorted(missing), *unmade][0]!r}'
+            f'the vocabulary at {path} and its merges do not belong together, or are cut short: {len(missing)} tokens are '
+            f'missing and {len(unmade)} cannot be made, such as {[*sorted(missing), *unmade][0]!r}'
         )
     return vocabulary
