@@ -43,7 +43,8 @@ def require_fields(entry: dict, fields: Sequence[str], source: str) -> dict:
         ValueError: If it is no object.
     """
     if not isinstance(entry, dict):
-        raise ValueError(f'{source} must be an object with {", ".join(fields)}, it is {entry!r:.80}.')
+        wanted = f'an object with {", ".join(fields)}' if fields else 'an object'
+        raise ValueError(f'{source} must be {wanted}, it is {entry!r:.80}.')
     for field in fields:
         if field not in entry:
             raise KeyError(f'{source} has no field {field!r}, found {", ".join(map(str, entry))}')
