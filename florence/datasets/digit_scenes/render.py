@@ -70,7 +70,8 @@ def polygons_of_mask(mask: np.ndarray) -> list[list[float]]:
 
 
 def hull_of_mask(mask: np.ndarray, tolerance: float = 1.0) -> list[list[float]]:
-    """The convex hull of a mask as the one polygon in a list, as `polygons_of_mask`; empty where it has no area.
+    """The convex hull of a mask as the one polygon in a list, as `polygons_of_mask`, from its highest corner on; empty where it
+    has no area.
 
     Args:
         mask: `(S, S)` bool.
@@ -84,4 +85,5 @@ def hull_of_mask(mask: np.ndarray, tolerance: float = 1.0) -> list[list[float]]:
     if not len(corners):
         return []
     hull = cv2.approxPolyDP(cv2.convexHull(corners.reshape(-1, 2).astype(np.int32)), tolerance, closed=True)
-    return [hull.reshape(-1).astype(float).tolist()] if len(hull) >= 3 else []
+    highest = np.lexsort(hull.reshape(-1, 2).T)[0]
+    return [np.roll(hull, -highest, axis=0).reshape(-1).astype(float).tolist()] if len(hull) >= 3 else []

@@ -21,7 +21,7 @@
 | `label` | `HashTextLabel` | identity of the text before any template, int in `[0, 2**63)` |
 | `record` | data set, `InstancesToRecord` | all that is known of an image, for Florence-2: texts, regions, triplets, questions |
 | `task`, `prompt`, `target` | `DrawTasks` | tags, what is asked, what is to be answered, tuples of str |
-| `task`, `prompt`, `references`, `truth` | `AskTask` | for each prompt: its tag, all right answers, the regions that are asked about |
+| `task`, `prompt`, `references`, `truth` | `AskTask` | of each prompt: its tag, the right answers, the regions asked about |
 | `is_templated` | `ExpandShortText` | whether a template changed `text` |
 
 Randomness comes from Python's and numpy's global generators, which the training loader seeds before each sample from its place in

@@ -7,8 +7,8 @@ from mmcv.transforms import BaseTransform
 from florence.datasets.transforms.draw_tasks import targets_of
 from florence.registry import TRANSFORMS
 from florence.tasks.florence2.target_regions import TargetOptions
-from florence.tasks.florence2.task import get_task, make_prompt
 from florence.tasks.florence2.targets import Target
+from florence.tasks.florence2.task import get_task, make_prompt
 
 
 @TRANSFORMS.register_module()

@@ -12,8 +12,8 @@ from mmcv.transforms import BaseTransform
 from florence.datasets.bad_samples import BadSample
 from florence.registry import TRANSFORMS
 from florence.tasks.florence2.target_regions import TargetOptions
-from florence.tasks.florence2.task import Florence2Task, get_task, make_prompt
 from florence.tasks.florence2.targets import Target
+from florence.tasks.florence2.task import Florence2Task, get_task, make_prompt
 
 
 def record_size(results: dict) -> tuple[int, int]:
@@ -57,8 +57,8 @@ class DrawTasks(BaseTransform):
     ) -> None:
         if not tasks or min(tasks.values()) <= 0 or temperature <= 0 or num_tasks < 1:
             raise ValueError(
-                f'DrawTasks: weights, temperature and num_tasks must be above 0, got {dict(tasks)}, {temperature} and {num_tasks}; '
-                'leave out a task that is not wanted.'
+                f'DrawTasks: weights, temperature and num_tasks must be above 0, got {dict(tasks)}, {temperature} and '
+                f'{num_tasks}; leave out a task that is not wanted.'
             )
         self.weights = {tag: weight ** (1 / temperature) for tag, weight in tasks.items()}
         self.tasks = [get_task(tag) for tag in tasks]

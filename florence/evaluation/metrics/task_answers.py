@@ -46,7 +46,9 @@ class TaskAnswers(BaseMetric):
             KeyError: If a field is missing.
         """
         for sample in data_samples:
-            fields = read_fields(self, sample, 'task', 'prompt', 'references', 'truth', 'pred_texts', 'pred_log_probs', 'pred_spans')
+            fields = read_fields(
+                self, sample, 'task', 'prompt', 'references', 'truth', 'pred_texts', 'pred_log_probs', 'pred_spans'
+            )
             height, width = sample['ori_shape'] if 'ori_shape' in sample else sample['img_shape']
             answers = [
                 (tag, prompt, self._answer(tag, str(sample['sample_id']), (width, height), *rest))

@@ -16,7 +16,8 @@ class TaskAnswer:
         references: All right texts.
         truth: Regions of the record that are asked about, unquantised: `labels` and `boxes`, `quads` or `polygons`, as parsers
             give them; empty for tasks of texts.
-        scores: For each way to score regions (`florence.tasks.florence2.box_scores`) one score a region; empty where there are none.
+        scores: For each way to score regions (`florence.tasks.florence2.box_scores`) one score a region; empty
+            where there are none.
     """
 
     image: str

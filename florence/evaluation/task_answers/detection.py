@@ -1,7 +1,7 @@
 """Average precision of boxes that come as text, by the rules of COCO.
 
-Florence-2's answers have no confidences and its paper does not say by what its 34.7 and 37.5 AP were ranked (arXiv 2311.06242,
-table 4): each way to score boxes is reported (`florence.tasks.florence2.box_scores`), and `mAP` is that of `loc`, which Microsoft's
+Florence-2's answers have no confidences, and its paper does not say by what its 34.7 and 37.5 AP were ranked (arXiv 2311.06242,
+table 4). Each way to score boxes is reported (`florence.tasks.florence2.box_scores`); `mAP` is that of `loc`, which Microsoft's
 release computes. Classes are those of the truth, names equal but for case; boxes of other names are counted as `unknown_names`.
 """
 
@@ -18,7 +18,7 @@ DEFAULT_MODE = 'loc'
 
 
 def score_detections(answers: Sequence[TaskAnswer]) -> dict[str, float]:
-    """`mAP`, `mAP_50`, `mAP_75`, percent; `mAP_MODE` and `mAP_50_MODE` of each way to score; `unknown_names`, percent of the boxes."""
+    """`mAP`, `mAP_50`, `mAP_75`, percent; `mAP_MODE` and `mAP_50_MODE` of each way to score; `unknown_names`, percent."""
     names = {label.casefold() for answer in answers for label in answer.truth['labels']}
     class_of = {name: index for index, name in enumerate(sorted(names))}
     truth, found, known = _arrays(answers, class_of)
@@ -50,9 +50,7 @@ def _modes(answers: Sequence[TaskAnswer]) -> list[str]:
 Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def _arrays(
-    answers: Sequence[TaskAnswer], class_of: Mapping[str, int] | None
-) -> tuple[GroundTruth, Found, np.ndarray]:
+def _arrays(answers: Sequence[TaskAnswer], class_of: Mapping[str, int] | None) -> tuple[GroundTruth, Found, np.ndarray]:
     """Objects; images, classes and boxes `xywh` of what was found under a known name; and whether the name of each box is known.
 
     Args:

@@ -33,11 +33,13 @@ class Target(NamedTuple):
         text: The answer.
         prompt_input: Input of the prompt, a text; None where the task takes none.
         left_out: Boxes of the record that the answer lacks: beyond the cap, or there already.
+        truth: All regions that are asked about, in pixels, as parsers give them: `labels` and `boxes`, `quads` or `polygons`.
     """
 
     text: str
     prompt_input: str | None = None
     left_out: tuple[Region, ...] = ()
+    truth: Mapping[str, list] = {}
 
 
 TargetFormatter = Callable[[Mapping, tuple[float, float], TargetOptions, random.Random], list[Target]]
@@ -97,7 +99,7 @@ def referring_targets(
 ) -> list[Target]:
     """For each phrase with polygons the objects it means."""
     return [
-        Target(polygons_text(triplet['polygons'], image_size, source), checked_label(triplet['phrase'], f'phrase of {source}'))
+        _mask_target(triplet['polygons'], image_size, checked_label(triplet['phrase'], f'phrase of {source}'), source)
         for triplet, source in _entries(record, 'triplets', 'phrase', if_field='polygons')
     ]
 
@@ -107,7 +109,7 @@ def region_mask_targets(
 ) -> list[Target]:
     """For each region with polygons its parts."""
     return [
-        Target(polygons_text([region['polygons']], image_size, source), location_text(_box(region['box'], source), image_size))
+        _mask_target([region['polygons']], image_size, location_text(_box(region['box'], source), image_size), source)
         for region, source in _entries(record, 'regions', 'box', if_field='polygons')
     ]
 
@@ -153,7 +155,16 @@ def _regions_target(
     regions: list[Region], image_size: tuple[float, float], group_labels: bool, max_regions: int | None
 ) -> Target:
     text, left_out = regions_text(regions, image_size, group_labels, max_regions)
-    return Target(text, left_out=left_out)
+    kind = 'quads' if regions and len(regions[0].coordinates) == 8 else 'boxes'
+    labels, coordinates = [region.label for region in regions], [region.coordinates for region in regions]
+    return Target(text, left_out=left_out, truth={'labels': labels, kind: coordinates})
+
+
+def _mask_target(
+    objects: Sequence[Sequence[Sequence[float]]], image_size: tuple[float, float], prompt_input: str, source: str
+) -> Target:
+    text = polygons_text(objects, image_size, source)
+    return Target(text, prompt_input, truth={'labels': [''] * len(objects), 'polygons': list(objects)})
 
 
 def _labelled_boxes(record: Mapping, field: str | None) -> list[Region] | None:
