@@ -33,8 +33,8 @@ class CocoDetection(GuardedSamples, BaseDataset):
 
     A sample before the pipeline has `img_path`, `img_id`, `height`, `width`, `seg_map_path` (None), `sample_idx` and `instances`,
     a list of `bbox` (`xyxy`, pixels), `bbox_label`, `ignore_flag` and, where the file has them, `mask` and `score`; `classes`;
-    for a federated file `checked_labels` too, the labels all of whose objects are boxed in this image (int64; None: every class), and
-    for a file with scores `label_scores`, the mean score of the boxes of each label. `negative_weight` is there if
+    for a federated file `checked_labels` too, the labels all of whose objects are boxed in this image (int64; None: every class),
+    and for a file with scores `label_scores`, the mean score of the boxes of each label. `negative_weight` is there if
     `negative_weights` is given. Name those in `meta_keys` of `mmdet.PackDetInputs` to hand them to the model; steps that mix
     images (Mosaic) lose them.
 

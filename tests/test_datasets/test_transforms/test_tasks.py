@@ -1,0 +1,95 @@
+"""Prompts and targets from records: drawn for training, asked in full for evaluation."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from florence.datasets.bad_samples import BadSample
+from florence.datasets.transforms import AskTask, DrawTasks, InstancesToRecord
+
+RECORD = {
+    'image': 'a.png',
+    'texts': {'brief': ['a dog', 'one dog'], 'detailed': 'a brown dog on grass'},
+    'regions': [
+        {'box': [10, 20, 60, 80], 'phrase': 'dog', 'polygons': [[10, 20, 60, 20, 60, 80]]},
+        {'box': [0, 0, 5, 5], 'phrase': 'ball'},
+    ],
+    'questions': [{'question': 'what is there?', 'answer': 'a dog'}],
+}
+
+
+def sample(record=RECORD):
+    return {'sample_id': 'a.png', 'img': np.zeros((100, 200, 3), np.uint8), 'record': record}
+
+
+def test_tasks_are_drawn_by_weight_and_temperature():
+    def shares(temperature):
+        step = DrawTasks({'<OD>': 9, '<VQA>': 1}, temperature=temperature)
+        counts = Counter(step.transform(sample())['task'][0] for _ in range(2000))
+        return counts['<OD>'] / 2000
+
+    assert shares(1.0) == pytest.approx(0.9, abs=0.03)
+    assert shares(2.0) == pytest.approx(0.75, abs=0.04)
+
+
+def test_several_tasks_of_an_image_repeat_no_target():
+    results = DrawTasks({'<CAPTION>': 1, '<OD>': 1, '<REGION_TO_CATEGORY>': 1}, num_tasks=9).transform(sample())
+    assert Counter(results['task']) == {'<CAPTION>': 2, '<OD>': 1, '<REGION_TO_CATEGORY>': 2}
+    assert len(set(zip(results['prompt'], results['target'], strict=True))) == 5
+    assert len({len(results[key]) for key in ('task', 'prompt', 'target')}) == 1
+
+
+def test_size_is_that_of_the_file_not_of_a_resized_image():
+    step = DrawTasks({'<OD>': 1}, options=dict(order='given'))
+    whole = step.transform(sample())['target']
+    assert whole == ('dog<loc_50><loc_200><loc_300><loc_800>ball<loc_0><loc_0><loc_25><loc_50>',)
+    small = sample() | {'img': np.zeros((10, 10, 3), np.uint8), 'ori_shape': (100, 200)}
+    assert step.transform(small)['target'] == whole
+
+
+def test_a_task_that_the_record_has_nothing_for_is_not_drawn():
+    step = DrawTasks({'<OCR>': 100, '<VQA>': 1})
+    assert {step.transform(sample())['task'] for _ in range(20)} == {('<VQA>',)}
+    with pytest.raises(BadSample, match=r"'a.png' has no target of <OCR>"):
+        DrawTasks({'<OCR>': 1}).transform(sample())
+
+
+def test_an_evaluation_asks_each_prompt_once_and_keeps_the_truth_as_it_is():
+    results = AskTask('<CAPTION>').transform(sample())
+    assert results['references'] == (('a dog', 'one dog'),) and results['prompt'] == ('What does the image describe?',)
+    results = AskTask('<REGION_TO_CATEGORY>').transform(sample())
+    assert results['references'] == (('dog',), ('ball',)) and len(results['prompt']) == 2
+    results = AskTask('<OD>', options=dict(order='given', max_regions=1)).transform(sample())
+    assert results['truth'] == ({'labels': ['dog', 'ball'], 'boxes': [[10, 20, 60, 80], [0, 0, 5, 5]]},)
+
+
+def test_malformed_records_are_named():
+    with pytest.raises(BadSample, match=r"'a.png', task <OD>: .*box of region 0 of a.png must be"):
+        DrawTasks({'<OD>': 1}).transform(sample({'image': 'a.png', 'regions': [{'box': [5, 0, 1, 1], 'phrase': 'x'}]}))
+
+
+@pytest.mark.parametrize('arguments', [dict(tasks={}), dict(tasks={'<OD>': 0}), dict(tasks={'<OD>': 1}, temperature=0)])
+def test_mistakes_get_a_sentence(arguments):
+    with pytest.raises(ValueError, match='must be above 0, got'):
+        DrawTasks(**arguments)
+
+
+def test_unknown_tasks_are_named():
+    with pytest.raises(KeyError, match=r"no task '<CAPTIONS>'; known: <CAPTION>"):
+        AskTask('<CAPTIONS>')
+
+
+def test_instances_of_detection_sets_become_records():
+    instances = [
+        dict(bbox=[0, 0, 5, 5], bbox_label=1, ignore_flag=0, mask=[[0, 0, 5, 0, 5, 5]]),
+        dict(bbox=[0, 0, 9, 9], bbox_label=0, ignore_flag=1),
+        dict(bbox=[1, 1, 2, 2], bbox_label=0, ignore_flag=0, mask={'counts': b'', 'size': [9, 9]}),
+    ]
+    results = InstancesToRecord().transform({'img_path': 'b.png', 'instances': instances, 'classes': ('cat', 'dog')})
+    assert results['record']['regions'] == [
+        {'box': [0, 0, 5, 5], 'phrase': 'dog', 'polygons': [[0, 0, 5, 0, 5, 5]]},
+        {'box': [1, 1, 2, 2], 'phrase': 'cat'},
+    ]
+    with pytest.raises(KeyError, match='pass classes='):
+        InstancesToRecord().transform({'img_path': 'b.png', 'instances': instances})
