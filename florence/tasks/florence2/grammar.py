@@ -11,7 +11,6 @@ from typing import NamedTuple
 from florence.tasks.florence2.tokens import ADDED_TOKEN, LOCATION, POLYGON_END, POLYGON_START, SEPARATOR
 
 POLYGON_MARKS = f'{SEPARATOR}|{POLYGON_START}|{POLYGON_END}'
-WHOLE_RUN = '^(.*)$'
 
 # Numbers beyond 999, which no vocabulary has, are locations there; beyond nine digits float arithmetic could overflow.
 RELEASED_LOCATION = r'<loc_\d{1,9}>'
@@ -41,10 +40,9 @@ def find_runs(text: str, other_tokens: str = '') -> Iterator[LabelledRun]:
 
 
 def find_polygon_parts(run: str) -> Iterator[list[tuple[int, int]]]:
-    """Spans of the parts of each object in a run; an object whose end is missing ends with the run or where the next starts."""
-    has_marks = POLYGON_START in run
-    objects = f'{POLYGON_START}(.*?)(?={POLYGON_START}|{POLYGON_END}|$)' if has_marks else WHOLE_RUN
-    return _parts(run, objects, f'((?:{LOCATION})+)')
+    """Spans of the parts of each object in a run; objects end at any of their marks, and outside of them only if none begins."""
+    start = POLYGON_START if POLYGON_START in run else ''
+    return _parts(run, f'{start}(.*?)(?={POLYGON_START}|{POLYGON_END}|$)', f'((?:{LOCATION})+)')
 
 
 def find_released_runs(text: str, has_label: bool, other_tokens: str = '') -> Iterator[LabelledRun]:
@@ -65,7 +63,7 @@ def find_released_quads(text: str) -> Iterator[LabelledRun]:
 def find_released_polygon_parts(run: str) -> Iterator[list[tuple[int, int]]]:
     """As `find_polygon_parts`, by the released rules: objects have both marks, parts end with `<sep>` or with the object."""
     has_marks = POLYGON_START in run and POLYGON_END in run
-    objects = f'{POLYGON_START}(.*?){POLYGON_END}' if has_marks else WHOLE_RUN
+    objects = f'{POLYGON_START}(.*?){POLYGON_END}' if has_marks else '^(.*)$'
     return _parts(run, objects, f'((?:{RELEASED_LOCATION})+)(?:{SEPARATOR}|$)')
 
 

@@ -55,6 +55,8 @@ CORNERS, NEXT_CORNERS = [0.5, 1, 9.5, 1, 9.5, 19], [50.5, 101, 90.5, 101, 90.5, 
         (parse_polygons, f'{TRIANGLE}<loc_7><sep>{NEXT_TRIANGLE}', [''], [[CORNERS, NEXT_CORNERS]]),
         (parse_polygons, f'<poly>{TRIANGLE}</poly><poly>{NEXT_TRIANGLE}<loc_7>', ['', ''], [[CORNERS], [NEXT_CORNERS]]),
         (parse_polygons, f'{BOX}<sep><poly></poly><loc_1>', [], []),
+        (parse_polygons, f'{TRIANGLE}</poly>{NEXT_TRIANGLE}', ['', ''], [[CORNERS], [NEXT_CORNERS]]),
+        (parse_boxes_or_polygons, f'cat{BOX}{NEXT}<poly>{TRIANGLE}</poly>', ['cat'], [[CORNERS]]),
         (parse_boxes_or_polygons, f'cat{BOX}', ['cat'], [FIRST]),
         (
             parse_boxes_or_polygons,
