@@ -3,10 +3,10 @@
 # of a test video.
 default_scope = 'mmaction'
 data_root = 'data/video_fight/'
-image_size = 64
+image_size = 96
 train_pipeline = [
     dict(type='florence.OpenVideo'),
-    dict(type='florence.SampleClips', clip_len=8, frame_interval=4),
+    dict(type='florence.SampleClips', clip_len=8, frame_interval=2),
     dict(type='florence.DecodeVideo'),
     dict(type='RandomResizedCrop', area_range=(0.5, 1.0)),
     dict(type='Resize', scale=(image_size, image_size), keep_ratio=False),
@@ -16,7 +16,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='florence.OpenVideo'),
-    dict(type='florence.SampleClips', clip_len=8, frame_interval=4, num_clips=4, test_mode=True),
+    dict(type='florence.SampleClips', clip_len=8, frame_interval=2, num_clips=4, test_mode=True),
     dict(type='florence.DecodeVideo'),
     dict(type='Resize', scale=(image_size, image_size), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW'),
