@@ -43,7 +43,7 @@ class Results:
         return cls(scores, tokens, torch.zeros_like(tokens, dtype=scores.dtype), torch.zeros_like(tokens[..., 0]))
 
     def add(self, scores: Tensor, tokens: Tensor, log_probs: Tensor) -> None:
-        """Merge candidates of one length, scores `(B, C)`, -inf where they are none, with tokens and log-probabilities `(B, C, T)`."""
+        """Merge candidates of one length: scores `(B, C)`, -inf where they are none; tokens and log-probabilities `(B, C, T)`."""
         num_results, missing = self.scores.shape[1], self.tokens.shape[2] - tokens.shape[2]
         # Results first: of equal scores the text that was found first stays before the other.
         self.scores, order = torch.cat([self.scores, scores], 1).sort(descending=True, stable=True)
