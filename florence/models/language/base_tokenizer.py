@@ -105,13 +105,7 @@ class BaseTokenizer(ABC):
         for text, ids in zip(texts, sequences, strict=True):
             if len(ids) <= shortest:
                 raise ValueError(f'text {text!r} is empty: it holds no token; drop such samples from the data')
-        length = max(map(len, sequences))
-        input_ids = torch.full((len(sequences), length), self.pad_id, dtype=torch.int64)
-        attention_mask = torch.zeros_like(input_ids)
-        for row, ids in enumerate(sequences):
-            input_ids[row, : len(ids)] = torch.tensor(ids)
-            attention_mask[row, : len(ids)] = 1
-        return dict(input_ids=input_ids, attention_mask=attention_mask)
+        return self._padded(sequences)
 
     def begins_word(self, input_ids: Tensor) -> Tensor:
         """Which tokens begin a word, bool of the shape of `input_ids`; special tokens are words of their own.
@@ -149,6 +143,15 @@ class BaseTokenizer(ABC):
                 f'the checkpoint was made with tokenizer {_short(state)}, this model has {_short(own)}: '
                 'configure the tokenizer of the checkpoint'
             )
+
+    def _padded(self, sequences: Sequence[list[int]]) -> dict[str, Tensor]:
+        length = max(map(len, sequences))
+        input_ids = torch.full((len(sequences), length), self.pad_id, dtype=torch.int64)
+        attention_mask = torch.zeros_like(input_ids)
+        for row, ids in enumerate(sequences):
+            input_ids[row, : len(ids)] = torch.tensor(ids)
+            attention_mask[row, : len(ids)] = 1
+        return dict(input_ids=input_ids, attention_mask=attention_mask)
 
     def _cut(self, ids: list[int]) -> list[int]:
         if len(ids) <= self.context_length:
