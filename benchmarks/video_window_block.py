@@ -27,7 +27,7 @@ from torch import Tensor
 
 import florence  # noqa: F401  (first: it mends mmaction2)
 from florence.layers import WindowAttention3d
-from florence.models.backbones.coswin_trunk import CoSwinBlock
+from florence.models.backbones.coswin_block import CoSwinBlock
 
 Window = tuple[int, int, int]
 MAPS = {512: (16, (8, 14, 14)), 96: (3, (8, 28, 28))}

@@ -1,5 +1,6 @@
 """What turns an image, or a map, into the next stage's tokens: CvT's convolutional embedding (arXiv
-2103.15808, section 3.2) and Swin's linear patch merging (arXiv 2103.14030, section 3.1).
+2103.15808, section 3.2), also with the norm first as in DaViT (arXiv 2204.03645), and Swin's linear patch merging
+(arXiv 2103.14030, section 3.1).
 
 All maps are `(B, H, W, C)`. Differs from the official code in: sizes that the stride does not divide are
 padded with zeros at the right and bottom, so the output is `ceil(size / stride)` and no pixel is dropped.
@@ -13,33 +14,45 @@ from florence.layers.norm import Fp32LayerNorm
 
 
 class ConvEmbed(nn.Module):
-    """Convolution, then LayerNorm over the output channels.
-
-    The padding is what centres the kernel on its stride: 7/4 pads 2, 3/2 pads 1, 4/4 (the plain patch
-    embedding) none.
+    """Convolution, then LayerNorm over the output channels; or LayerNorm over the input channels, then convolution.
 
     Args:
         in_channels: Channels of the input map.
         embed_dims: Channels of the output map.
         kernel_size: Side of the kernel, at least `stride`.
         stride: Step of the convolution.
+        padding: Zeros at each side; None is what centres the kernel on its stride: 7/4 pads 2, 3/2 pads 1, 4/4 (the plain patch
+            embedding) none.
+        norm_first: Whether the LayerNorm comes before the convolution.
     """
 
-    def __init__(self, in_channels: int, embed_dims: int, kernel_size: int, stride: int) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        embed_dims: int,
+        kernel_size: int,
+        stride: int,
+        padding: int | None = None,
+        *,
+        norm_first: bool = False,
+    ) -> None:
         super().__init__()
         if kernel_size < stride:
             raise ValueError(f'the kernel ({kernel_size}) must cover the stride ({stride}), or pixels are skipped.')
         self.kernel_size = kernel_size
         self.stride = stride
-        self.padding = (kernel_size - stride + 1) // 2
+        self.padding = (kernel_size - stride + 1) // 2 if padding is None else padding
+        self.norm_first = norm_first
         self.proj = nn.Conv2d(in_channels, embed_dims, kernel_size, stride=stride, padding=self.padding)
-        self.norm = Fp32LayerNorm(embed_dims)
+        self.norm = Fp32LayerNorm(in_channels if norm_first else embed_dims)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, H, W, in_channels)` to `(B, ceil(H / stride), ceil(W / stride), embed_dims)`."""
+        if self.norm_first:
+            x = self.norm(x)
         x = pad_to_stride(x, self.kernel_size, self.stride, self.padding)
-        x = self.proj(x.permute(0, 3, 1, 2))  # (B, embed_dims, H', W')
-        return self.norm(x.permute(0, 2, 3, 1))
+        x = self.proj(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (B, H', W', embed_dims)
+        return x if self.norm_first else self.norm(x)
 
 
 def pad_to_stride(x: Tensor, kernel_size: int, stride: int, padding: int) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from florence.layers.in_parts import in_parts
 from florence.layers.linear import Linear
 
 
@@ -32,4 +33,8 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(..., embed_dims)` to the same shape."""
+        return in_parts(self._on_tokens, x.flatten(0, -2), self.fc1.out_features).view_as(x)
+
+    def _on_tokens(self, x: Tensor) -> Tensor:
+        """`(N, embed_dims)` to the same shape."""
         return self.drop(self.fc2(self.drop(self.act(self.fc1(x)))))

@@ -137,17 +137,7 @@ def biased_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dr
         `(G, K, N, d)`.
     """
     if query.is_cuda:
-        mask = bias.to(query.dtype)[None]
-        outs = [
-            F.scaled_dot_product_attention(part_q, part_k, part_v, mask, dropout_p=drop_rate)
-            for part_q, part_k, part_v in zip(
-                query.split(MAX_CUDA_BATCH),
-                key.split(MAX_CUDA_BATCH),
-                value.split(MAX_CUDA_BATCH),
-                strict=True,
-            )
-        ]
-        return outs[0] if len(outs) == 1 else torch.cat(outs)
+        return attention_in_batches(query, key, value, bias.to(query.dtype)[None], drop_rate)
     # The CPU kernel of scaled_dot_product_attention has no gradient for the bias.
     logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
     wide = torch.promote_types(logits.dtype, torch.float32)
@@ -155,6 +145,23 @@ def biased_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dr
     if drop_rate > 0:
         weights = F.dropout(weights, drop_rate)
     return weights @ value
+
+
+def attention_in_batches(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None, drop_rate: float = 0.0) -> Tensor:
+    """`scaled_dot_product_attention` of batches of any length.
+
+    Args:
+        query, key, value: `(G, h, N, d)`.
+        bias: Added to the logits, `(1, h, N, N)`.
+        drop_rate: Dropout of the weights, in `[0, 1)`.
+
+    Returns:
+        `(G, h, N, d)`.
+    """
+    if not query.is_cuda or len(query) <= MAX_CUDA_BATCH:
+        return F.scaled_dot_product_attention(query, key, value, bias, dropout_p=drop_rate)
+    parts = zip(query.split(MAX_CUDA_BATCH), key.split(MAX_CUDA_BATCH), value.split(MAX_CUDA_BATCH), strict=True)
+    return torch.cat([F.scaled_dot_product_attention(*part, bias, dropout_p=drop_rate) for part in parts])
 
 
 def window_shift(size: tuple[int, int], window: tuple[int, int]) -> tuple[int, int]:

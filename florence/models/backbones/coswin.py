@@ -14,14 +14,15 @@ from typing import Any
 from torch import nn
 
 from florence.layers import ConvEmbed, PatchMerging, WindowAttention, drop_path_rates, init_transformer_weights
-from florence.models.backbones.coswin_archs import resolve_arch
-from florence.models.backbones.coswin_trunk import CoSwinBlock, CoSwinStage, CoSwinTrunk, check_stages
+from florence.models.backbones.coswin_archs import check_embed, resolve_arch
+from florence.models.backbones.coswin_block import CoSwinBlock
+from florence.models.backbones.stage_trunk import Stage, StageTrunk, check_stages
 from florence.models.backbones.window_checkpoint import adapt_window_checkpoint
 from florence.registry import MODELS
 
 
 @MODELS.register_module()
-class CoSwin(CoSwinTrunk):
+class CoSwin(StageTrunk):
     """Images -> maps of four strides (4, 8, 16 and 32 for a stem of stride 4).
 
     Args:
@@ -77,7 +78,8 @@ class CoSwin(CoSwinTrunk):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         sizes = resolve_arch(arch)
-        with_cp = check_stages(embed, out_indices, with_cp, sizes)
+        check_embed(embed)
+        with_cp = check_stages(len(sizes['depths']), out_indices, with_cp)
         window_size = sizes['window_size'] if window_size is None else window_size
         attention = dict(
             window_size=window_size,
@@ -94,7 +96,7 @@ class CoSwin(CoSwinTrunk):
                 CoSwinBlock(WindowAttention(dims, heads, shifted=index % 2 == 1, **attention), dims, mlp_ratio, rate, drop_rate)
                 for index, rate in enumerate(rates[stage])
             ]
-            stages.append(CoSwinStage(_stage_embed(embed, stage, in_channels, sizes), blocks, with_cp[stage]))
+            stages.append(Stage(_stage_embed(embed, stage, in_channels, sizes), blocks, with_cp[stage]))
         super().__init__(stages, num_features, out_indices=out_indices, frozen_stages=frozen_stages, init_cfg=init_cfg)
         self.window_size = window_size
         init_transformer_weights(self)

@@ -7,6 +7,8 @@ of `tiny` to `base` follow UniCL (arXiv 2204.03610).
 
 from typing import Any
 
+from florence.models.backbones.arch_sizes import resolve_sizes
+
 ARCHS: dict[str, dict[str, Any]] = {
     'nano': dict(embed_dims=(32, 96, 192, 256), depths=(1, 2, 2, 1), num_heads=(1, 3, 6, 8), window_size=8),
     'tiny': dict(
@@ -47,8 +49,8 @@ ARCHS: dict[str, dict[str, Any]] = {
         merge_time_kernels=(3, 1, 1),
     ),
 }
-PER_STAGE_KEYS = ('embed_dims', 'depths', 'num_heads')
-OPTIONAL_KEYS = dict(stem_kernel=7, stem_stride=4, drop_path_rate=0.0, merge_time_kernels=(3, 3, 3))
+OPTIONAL_KEYS = dict(stem_kernel=7, stem_stride=4, drop_path_rate=0.0, merge_time_kernels=None)
+EMBEDS = ('conv', 'patch')
 
 
 def resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
@@ -58,21 +60,19 @@ def resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
         ValueError: If the name is unknown, a size is missing or unknown, or the stages do not agree in
             number.
     """
-    if isinstance(arch, str):
-        if arch not in ARCHS:
-            raise ValueError(f'CoSwin has no arch {arch!r}: choose one of {", ".join(ARCHS)}, or give a dict of sizes.')
-        return OPTIONAL_KEYS | ARCHS[arch]
-    required = {*PER_STAGE_KEYS, 'window_size'}
-    missing, unknown = required - set(arch), set(arch) - required - set(OPTIONAL_KEYS)
-    if missing or unknown:
-        raise ValueError(
-            f'an arch dict needs {sorted(required)} and may have {sorted(OPTIONAL_KEYS)}: '
-            f'missing {sorted(missing)}, unknown {sorted(unknown)}.'
-        )
-    lengths = {key: len(arch[key]) for key in PER_STAGE_KEYS}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f'an arch dict needs one value per stage in each of {PER_STAGE_KEYS}, got {lengths}.')
-    sizes = OPTIONAL_KEYS | dict(merge_time_kernels=(3,) * (len(arch['depths']) - 1)) | dict(arch)
+    sizes = resolve_sizes('CoSwin', arch, ARCHS, OPTIONAL_KEYS)
+    if sizes['merge_time_kernels'] is None:
+        sizes['merge_time_kernels'] = (3,) * (len(sizes['depths']) - 1)
     if len(sizes['merge_time_kernels']) != len(sizes['depths']) - 1:
         raise ValueError(f'merge_time_kernels needs one value per stage but the first, got {sizes["merge_time_kernels"]}.')
     return sizes
+
+
+def check_embed(embed: str) -> None:
+    """Refuse what is no kind of embedding.
+
+    Raises:
+        ValueError: If `embed` is none of `EMBEDS`.
+    """
+    if embed not in EMBEDS:
+        raise ValueError(f'embed must be one of {EMBEDS}, got {embed!r}.')

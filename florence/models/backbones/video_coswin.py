@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from florence.layers import drop_path_rates, init_transformer_weights
 from florence.layers.conv_embed_3d import ConvEmbed3d, FrameMerging
 from florence.layers.window_attention_3d import WindowAttention3d
-from florence.models.backbones.coswin_archs import resolve_arch
-from florence.models.backbones.coswin_trunk import CoSwinBlock, CoSwinStage, CoSwinTrunk, check_stages
+from florence.models.backbones.coswin_archs import check_embed, resolve_arch
+from florence.models.backbones.coswin_block import CoSwinBlock
 from florence.models.backbones.inflation import INFLATIONS, inflate_checkpoint
+from florence.models.backbones.stage_trunk import Stage, StageTrunk, check_stages
 from florence.registry import MODELS
 
 TIME_WINDOWS = (2, 4, 8, 16)
@@ -31,7 +32,7 @@ TIME_WINDOWS = (2, 4, 8, 16)
 
 
 @MODELS.register_module()
-class VideoCoSwin(CoSwinTrunk):
+class VideoCoSwin(StageTrunk):
     """Clips -> maps of space and time.
 
     Args:
@@ -79,7 +80,8 @@ class VideoCoSwin(CoSwinTrunk):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         sizes = resolve_arch(arch)
-        with_cp = check_stages(embed, out_indices, with_cp, sizes)
+        check_embed(embed)
+        with_cp = check_stages(len(sizes['depths']), out_indices, with_cp)
         windows = stage_windows(sizes['window_size'] if window_size is None else window_size, len(sizes['depths']))
         if tube_size < 1:
             raise ValueError(f'tube_size must be 1 or more, got {tube_size}.')
@@ -106,7 +108,7 @@ class VideoCoSwin(CoSwinTrunk):
                 for index, rate in enumerate(rates[stage])
             ]
             stage_embed = _stage_embed(embed, stage, in_channels, tube_size, sizes)
-            stages.append(CoSwinStage(stage_embed, blocks, with_cp[stage]))
+            stages.append(Stage(stage_embed, blocks, with_cp[stage]))
         super().__init__(stages, num_features, out_indices=out_indices, frozen_stages=frozen_stages, init_cfg=init_cfg)
         self.tube_size = tube_size
         self.inflation = inflation

@@ -10,10 +10,7 @@ left out, and the log says so; index buffers follow from the sizes.
 import re
 from collections.abc import Iterator
 
-from mmengine.logging import print_log
-from torch import Tensor
-
-StateDict = dict[str, Tensor]
+from florence.models.converters.renaming import StateDict, log_left_out, rename, stage_depths, under_prefix
 
 FORMATS = ('microsoft', 'timm', 'mmaction')
 _BLOCK_PARTS = ('norm1', 'attn.qkv', 'attn.proj', 'norm2', 'mlp.fc1', 'mlp.fc2')
@@ -33,15 +30,15 @@ def swin_to_florence(state_dict: StateDict, *, prefix: str = '') -> StateDict:
     Raises:
         ValueError: If a key is missing or unknown.
     """
-    source = _tower(state_dict, prefix)
+    source = under_prefix(state_dict, prefix)
     head = [key for key in source if _HEAD.match(key)]
-    _log_left_out(head, 'of the classification head')
+    log_left_out(head, 'of the classification head')
     source = {key: value for key, value in source.items() if key not in head and not _BUFFERS.search(key)}
     depths = _depths(source)
     fmt = 'microsoft' if 'layers.0.downsample.norm.weight' in source else 'timm'
     if fmt == 'microsoft' and f'norm{len(depths) - 1}.weight' in source:
         fmt = 'mmaction'
-    return _rename(source, {theirs: ours for ours, theirs in _pairs(depths, fmt)}, 'a Swin transformer')
+    return rename(source, {theirs: ours for ours, theirs in _pairs(depths, fmt)}, 'a Swin transformer')
 
 
 def florence_to_swin(state_dict: StateDict, *, fmt: str = 'microsoft', prefix: str = '') -> StateDict:
@@ -57,11 +54,11 @@ def florence_to_swin(state_dict: StateDict, *, fmt: str = 'microsoft', prefix: s
     """
     if fmt not in FORMATS:
         raise ValueError(f'unknown format {fmt!r}, expected one of {FORMATS}')
-    source = _tower(state_dict, prefix)
+    source = under_prefix(state_dict, prefix)
     stem = source.get('stages.0.embed.proj.weight')
     if fmt == 'timm' and stem is not None and stem.ndim == 5:
         raise ValueError("timm has no Video Swin: write a video tower in the format 'microsoft' or 'mmaction'")
-    return _rename(source, dict(_pairs(_depths(source), fmt)), "a CoSwin or VideoCoSwin with embed='patch'")
+    return rename(source, dict(_pairs(_depths(source), fmt)), "a CoSwin or VideoCoSwin with embed='patch'")
 
 
 def _pairs(depths: list[int], fmt: str) -> Iterator[tuple[str, str]]:
@@ -87,33 +84,8 @@ def _pairs(depths: list[int], fmt: str) -> Iterator[tuple[str, str]]:
             yield f'{ours}.{kind}', f'{theirs}.{kind}'
 
 
-def _rename(source: StateDict, names: dict[str, str], kind: str) -> StateDict:
-    unknown = sorted(set(source) - set(names))
-    missing = sorted(set(names) - set(source))
-    if unknown or missing:
-        raise ValueError(
-            f'the checkpoint is not {kind}: no place for {", ".join(unknown) or "none"}; missing {", ".join(missing) or "none"}'
-        )
-    return {names[key]: value for key, value in source.items()}
-
-
 def _depths(source: StateDict) -> list[int]:
-    """Blocks of each stage, as far as the keys tell; holes are found by the comparison of names."""
-    found = [tuple(int(number) for number in match.groups() if number) for match in map(_BLOCK.match, source) if match]
-    if not found:
+    depths = stage_depths(source, _BLOCK)
+    if not depths:
         raise ValueError('the checkpoint has no blocks of a Swin transformer: expected keys like layers.0.blocks.0.*')
-    num_stages = 1 + max(stage for stage, _ in found)
-    return [1 + max((block for at, block in found if at == stage), default=-1) for stage in range(num_stages)]
-
-
-def _tower(state_dict: StateDict, prefix: str) -> StateDict:
-    tower = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
-    if not tower:
-        raise ValueError(f'the checkpoint has no key under {prefix!r}; its first is {next(iter(state_dict), None)!r}')
-    _log_left_out([key for key in state_dict if not key.startswith(prefix)], f'outside {prefix}')
-    return tower
-
-
-def _log_left_out(keys: list[str], where: str) -> None:
-    if keys:
-        print_log(f'{len(keys)} key(s) {where} left out: {", ".join(keys[:4])}', logger='current')
+    return depths

@@ -1,4 +1,4 @@
-"""What the image and the video form of CoSwin share: blocks, stages, outputs, frozen parts.
+"""What towers of stages share: outputs, frozen parts, depths of parameters, checks of what they are given.
 
 Maps are channels-last: `(B, H, W, C)` for images, `(B, T, H, W, C)` for clips.
 """
@@ -10,38 +10,11 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from florence.layers import DropPath, Fp32LayerNorm, Mlp
-
-EMBEDS = ('conv', 'patch')
+from florence.layers import Fp32LayerNorm
 
 
-class CoSwinBlock(nn.Module):
-    """Window attention and MLP, each after a LayerNorm and around a residual path.
-
-    Args:
-        attention: Attention within the windows of a map.
-        embed_dims: Channels.
-        mlp_ratio: Hidden width of the MLP over `embed_dims`.
-        drop_path: Rate of stochastic depth.
-        drop_rate: Dropout after the MLP's projections.
-    """
-
-    def __init__(self, attention: nn.Module, embed_dims: int, mlp_ratio: float, drop_path: float, drop_rate: float) -> None:
-        super().__init__()
-        self.norm1 = Fp32LayerNorm(embed_dims)
-        self.attn = attention
-        self.norm2 = Fp32LayerNorm(embed_dims)
-        self.mlp = Mlp(embed_dims, int(embed_dims * mlp_ratio), drop_rate=drop_rate)
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """A map to one of the same shape."""
-        x = x + self.drop_path(self.attn(self.norm1(x)))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
-
-
-class CoSwinStage(nn.Module):
-    """An embedding that lowers the resolution, then blocks whose windows are shifted in every second one.
+class Stage(nn.Module):
+    """An embedding that lowers the resolution, then blocks.
 
     Args:
         embed: Makes the tokens.
@@ -49,7 +22,7 @@ class CoSwinStage(nn.Module):
         with_cp: Whether blocks are recomputed in the backward pass.
     """
 
-    def __init__(self, embed: nn.Module, blocks: list[CoSwinBlock], with_cp: bool) -> None:
+    def __init__(self, embed: nn.Module, blocks: list[nn.Module], with_cp: bool) -> None:
         super().__init__()
         self.embed = embed
         self.blocks = nn.ModuleList(blocks)
@@ -63,13 +36,14 @@ class CoSwinStage(nn.Module):
         return x
 
 
-class CoSwinTrunk(BaseModule):
+class StageTrunk(BaseModule):
     """Stages one after the other, maps of some of them.
 
     Args:
         stages: As many as lead to the last output.
         num_features: Channels of each of them.
-        out_indices: Stages whose maps are returned; each map passes its own LayerNorm.
+        out_indices: Stages whose maps are returned.
+        out_norms: Whether each map that is returned passes a LayerNorm of its own.
         frozen_stages: -1 = none, 0 = the stem, k = the stem and the first k stages. Frozen parts have no gradient and stay in
             evaluation mode.
         init_cfg: Initialisation of mmengine.
@@ -81,10 +55,11 @@ class CoSwinTrunk(BaseModule):
 
     def __init__(
         self,
-        stages: Sequence[CoSwinStage],
+        stages: Sequence[Stage],
         num_features: Sequence[int],
         *,
         out_indices: Sequence[int],
+        out_norms: bool = True,
         frozen_stages: int,
         init_cfg: dict | list[dict] | None,
     ) -> None:
@@ -99,7 +74,7 @@ class CoSwinTrunk(BaseModule):
         self.frozen_stages = frozen_stages
         self.stages = nn.ModuleList(stages)
         for index in self.out_indices:
-            self.add_module(f'norm{index}', Fp32LayerNorm(self.num_features[index]))
+            self.add_module(f'norm{index}', Fp32LayerNorm(self.num_features[index]) if out_norms else nn.Identity())
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Images `(B, in_channels, H, W)` or clips `(B, in_channels, T, H, W)` of any size -> one map `(B, C_i, ..., H_i, W_i)`
@@ -130,7 +105,7 @@ class CoSwinTrunk(BaseModule):
             return (before + 1 if stage else 0), top
         return before + 1 + int(parts[2]), top
 
-    def train(self, mode: bool = True) -> 'CoSwinTrunk':
+    def train(self, mode: bool = True) -> 'StageTrunk':
         """Sets the mode of all parts but the frozen ones, which stay in evaluation mode."""
         super().train(mode)
         for module in self._frozen_modules():
@@ -159,14 +134,13 @@ class CoSwinTrunk(BaseModule):
             module.eval().requires_grad_(False)
 
 
-def check_stages(embed: str, out_indices: Sequence[int], with_cp: bool | Sequence[bool], sizes: dict[str, Any]) -> list[bool]:
-    """Check what both forms are given.
+def check_stages(num_stages: int, out_indices: Sequence[int], with_cp: bool | Sequence[bool]) -> list[bool]:
+    """Check what all towers are given.
 
     Args:
-        embed: Kind of the embeddings.
+        num_stages: Of the arch.
         out_indices: Stages whose maps are returned.
         with_cp: One bool, or one per stage.
-        sizes: Of `resolve_arch`.
 
     Returns:
         Whether blocks are recomputed, per stage.
@@ -174,9 +148,6 @@ def check_stages(embed: str, out_indices: Sequence[int], with_cp: bool | Sequenc
     Raises:
         ValueError: If an argument is out of its range.
     """
-    num_stages = len(sizes['depths'])
-    if embed not in EMBEDS:
-        raise ValueError(f'embed must be one of {EMBEDS}, got {embed!r}.')
     if not out_indices or list(out_indices) != sorted(set(out_indices) & set(range(num_stages))):
         raise ValueError(f'out_indices must rise within 0 .. {num_stages - 1}, got {tuple(out_indices)}.')
     with_cp = [with_cp] * num_stages if isinstance(with_cp, bool) else list(with_cp)
