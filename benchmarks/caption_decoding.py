@@ -79,7 +79,7 @@ def ours_and_uncached(args: argparse.Namespace) -> tuple[dict[str, Decode], int]
     settings = BeamSettings(args.beams, max_new_tokens=args.tokens, min_new_tokens=args.tokens - 1)
 
     def decode(kind: str) -> list:
-        state = CaptionDecoding(decoder, stream, args.tokens) if kind == 'ours' else WholePrefixes(decoder, stream)
+        state = CaptionDecoding(decoder, stream) if kind == 'ours' else WholePrefixes(decoder, stream)
         # The last token could be the end; suppressed, so that all contestants write the same number.
         return beam_search(state, prompt, end_id=END, settings=settings, suppressed=prompt.new_tensor([END]))
 

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-# Below this many rows starting a oneDNN kernel costs what it saves.
-MIN_ROWS = 16
+# With fewer rows and a smaller matrix starting a oneDNN kernel costs what it saves.
+MIN_ROWS, MIN_WEIGHT = 16, 2**17
 
 
 class Linear(nn.Linear):
@@ -36,7 +36,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if torch.is_grad_enabled():
         # Whatever the number of rows: ranks that differ in it must not differ in the order in which gradients get ready.
         return _OneDNNLinear.apply(input, weight, bias)
-    if input.numel() < MIN_ROWS * input.shape[-1]:
+    if input.numel() < MIN_ROWS * input.shape[-1] and weight.numel() < MIN_WEIGHT:
         return F.linear(input, weight, bias)
     return _multiply(input, weight, bias)
 

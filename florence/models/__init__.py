@@ -4,6 +4,7 @@ from florence.models import (
     backbones,
     data_preprocessors,
     detectors,
+    florence2,
     fusion,
     heads,
     language,
@@ -14,6 +15,6 @@ from florence.models import (
 )
 
 __all__ = [
-    'backbones', 'data_preprocessors', 'detectors', 'fusion', 'heads', 'language', 'losses', 'two_tower', 'video',
+    'backbones', 'data_preprocessors', 'detectors', 'florence2', 'fusion', 'heads', 'language', 'losses', 'two_tower', 'video',
     'vision_language',
 ]  # fmt: skip

@@ -23,6 +23,7 @@ class ImageTextSample(BaseDataElement):
         is_templated: Whether `text` was expanded by a template.
         answers: What each annotator answered to the question `text`, tuple of str; `answer_scores` the soft score in (0, 1] of
             each distinct answer, dict.
+        prompt, target: What Florence-2 is asked, and what it is to answer, which may be empty, str; both with location tokens.
 
     Evaluation fields:
         captions: Every description of the image (retrieval), tuple of str; `caption_ids` their ids, where there are some.
@@ -38,6 +39,8 @@ class ImageTextSample(BaseDataElement):
             their probabilities, tuple of float.
         pred_caption: A description of the image, str, which may be empty; `pred_caption_score`, float: its log-probability over
             its length to the power of the length penalty.
+        pred_text: Florence-2's answer, str, with location tokens; `pred_tokens` its ids, tuple of int; `pred_log_probs` their
+            log-probabilities and that of the end, tuple of float; `pred_score` as `pred_caption_score`.
         num_masked, num_right, num_right_blank: Of the hidden tokens of `text`: how many, and how many were predicted with the
             image and with a blank one, int; `match_score`, `mismatch_score`: probability that it is about its own and about
             another image, float.

@@ -51,6 +51,18 @@ def test_any_number_of_rows_gives_what_torch_gives(shape):
     torch.testing.assert_close(layer(x), nn.functional.linear(x, layer.weight, layer.bias))
 
 
+@needs_onednn
+@pytest.mark.parametrize(('shape', 'num_in', 'num_out', 'takes_onednn'), [
+    ((1, 512), 512, 256, True), ((1, 256), 256, 256, False), ((40, 256), 256, 256, True),
+])  # fmt: skip
+def test_one_row_takes_onednn_where_the_matrix_is_large(shape, num_in, num_out, takes_onednn):
+    layer, x = Linear(num_in, num_out), torch.randn(shape)
+    with torch.no_grad(), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        found = layer(x)
+    assert any('mkldnn' in event.key for event in profile.key_averages()) == takes_onednn
+    torch.testing.assert_close(found, nn.functional.linear(x, layer.weight, layer.bias), atol=1e-5, rtol=1e-5)
+
+
 def test_strided_inputs():
     layer, x = Linear(8, 4), torch.randn(8, 40, 6).permute(2, 1, 0)
     torch.testing.assert_close(layer(x), nn.functional.linear(x, layer.weight, layer.bias))

@@ -170,7 +170,7 @@ class CaptionHead(BaseModule):
             )
         stream = image_stream(encoder.fusion, encoder.encode_image(inputs))
         results = beam_search(
-            CaptionDecoding(self.decoder, stream, longest),
+            CaptionDecoding(self.decoder, stream),
             prompt.expand(len(inputs), -1),
             end_id=tokenizer.eot_id,
             settings=self.settings,

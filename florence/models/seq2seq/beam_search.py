@@ -3,7 +3,8 @@
 The search is that of `transformers` 5 (`generate(num_beams=K)` without sampling): of the 2 K best continuations the best K that
 do not end go on, those among the first K that end are results; a result's score is its summed log-probability over its length,
 end token included, to the power of the length penalty. With one beam it is greedy search. Differs in: an item leaves the batch
-when it is finished, equal scores are ordered by beam, then token, and no beam exists before there is a token for it.
+when it is finished, equal scores are ordered by beam, then token, no beam exists before there is a token for it, and forced
+tokens cost no step of the decoder.
 
 Axes: B items (images), K beams, P tokens of the prompt, V vocabulary.
 """
@@ -14,6 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from florence.models.seq2seq.hypotheses import Hypothesis, Results, pick
 from florence.models.seq2seq.stable_topk import stable_topk
 from florence.models.seq2seq.token_rules import forbid_repeated_ngrams, penalize_repeats
 
@@ -66,50 +68,6 @@ class BeamSettings:
             raise ValueError(f'repetition_penalty must be positive, got {self.repetition_penalty}.')
 
 
-@dataclass(frozen=True)
-class Hypothesis:
-    """A text that was found.
-
-    Attributes:
-        tokens: New tokens, without the prompt and the end token.
-        score: Summed log-probability, nats, over the length to the power of the length penalty.
-        is_ended: Whether the end token came; False = cut at `max_new_tokens`.
-    """
-
-    tokens: tuple[int, ...]
-    score: float
-    is_ended: bool
-
-
-@dataclass
-class _Results:
-    """The best K ended texts of each item, best first; -inf where there are fewer."""
-
-    scores: Tensor  # (B, K)
-    tokens: Tensor  # (B, K, max_new_tokens)
-    lengths: Tensor  # (B, K), end token included
-
-    def add(self, scores: Tensor, tokens: Tensor) -> None:
-        """Merge candidates of one length, scores `(B, C)`, -inf where they are none, and tokens `(B, C, T)`."""
-        num_beams, length = self.scores.shape[1], tokens.shape[2]
-        # Pool first: of equal scores the text that was found first stays before the other.
-        self.scores, order = torch.cat([self.scores, scores], 1).sort(descending=True, stable=True)
-        self.scores, order = self.scores[:, :num_beams], order[:, :num_beams]
-        padded = torch.nn.functional.pad(tokens, (0, self.tokens.shape[2] - length))
-        self.tokens = _pick(torch.cat([self.tokens, padded], 1), order)
-        lengths = self.lengths.new_full(scores.shape, length)
-        self.lengths = torch.cat([self.lengths, lengths], 1).gather(1, order)
-
-    def only(self, items: Tensor) -> '_Results':
-        return _Results(self.scores[items], self.tokens[items], self.lengths[items])
-
-    def hypotheses(self, end_id: int) -> list[list[Hypothesis]]:
-        found = []
-        for row in zip(self.scores.tolist(), self.tokens.tolist(), self.lengths.tolist(), strict=True):
-            found.append([_hypothesis(*fields, end_id) for fields in zip(*row, strict=True) if fields[0] > -torch.inf])
-        return found
-
-
 class _Search:
     """State of a search: the running beams of the items that are not finished, and what was found.
 
@@ -117,21 +75,25 @@ class _Search:
         prompt: `(B, P)`.
         end_id: Token that ends a text.
         settings: How to search.
+        end_is_forced: Whether a text that would become too long gets the end token.
     """
 
-    def __init__(self, prompt: Tensor, end_id: int, settings: BeamSettings) -> None:
-        num_items, num_beams = len(prompt), settings.num_beams
-        self.end_id, self.settings = end_id, settings
+    def __init__(self, prompt: Tensor, end_id: int, settings: BeamSettings, end_is_forced: bool) -> None:
+        num_items, longest = len(prompt), settings.max_new_tokens
+        self.end_id, self.settings, self.end_is_forced = end_id, settings, end_is_forced
         self.prompt_length, self.num_new = prompt.shape[1], 0
         self.tokens = prompt[:, None]  # (B, 1, P)
         self.scores = torch.zeros(num_items, 1, device=prompt.device)
-        self.results = _Results(
-            self.scores.new_full((num_items, num_beams), -torch.inf),
-            prompt.new_zeros(num_items, num_beams, settings.max_new_tokens),
-            prompt.new_zeros(num_items, num_beams),
-        )
+        self.log_probs = self.scores.new_zeros(num_items, 1, 0)  # of the new tokens
+        self.results = Results.empty(num_items, settings.num_beams, longest, prompt.device)
         self.items = torch.arange(num_items, device=prompt.device)
         self.found: list[list[Hypothesis]] = [[] for _ in range(num_items)]
+
+    def force(self, token: int) -> None:
+        """Give every beam this token, with the log-probability 0."""
+        self.num_new += 1
+        self.tokens = torch.nn.functional.pad(self.tokens, (0, 1), value=token)
+        self.log_probs = torch.nn.functional.pad(self.log_probs, (0, 1))
 
     def extend(self, log_probs: Tensor) -> tuple[Tensor | None, Tensor]:
         """Give each beam its next token.
@@ -149,22 +111,33 @@ class _Search:
         if best.isnan().any():
             raise ValueError('beam search met scores that are not numbers: the weights of the model or the images hold NaN.')
         beams, next_tokens = index // vocab_size, index % vocab_size
-        candidates = torch.cat([_pick(self.tokens, beams), next_tokens[..., None]], 2)  # (B, C, P + num_new)
+        candidates = torch.cat([pick(self.tokens, beams), next_tokens[..., None]], 2)  # (B, C, P + num_new)
+        gains = log_probs.flatten(1).gather(1, index)
+        history = torch.cat([pick(self.log_probs, beams), gains[..., None]], 2)  # (B, C, num_new)
         ends = (next_tokens == self.end_id) | (self.num_new == self.settings.max_new_tokens)
-        self._collect(best, candidates, ends)
+        self._collect(best, candidates, history, ends)
         best = best.masked_fill(ends, -torch.inf)
         # What ends goes last; a beam with the score -inf has no continuation.
         order = (best == -torch.inf).long().sort(dim=1, stable=True).indices[:, :num_beams]
-        self.scores, self.tokens, beams = best.gather(1, order), _pick(candidates, order), beams.gather(1, order)
+        self.scores, beams = best.gather(1, order), beams.gather(1, order)
+        self.tokens, self.log_probs = pick(candidates, order), pick(history, order)
         items = self._leave()
         return items, beams if items is None else beams[items]
 
-    def _collect(self, scores: Tensor, candidates: Tensor, ends: Tensor) -> None:
+    def finish(self) -> None:
+        """End all beams: they have one token less than the longest text."""
+        self.force(self.end_id)
+        ends = torch.ones_like(self.scores, dtype=torch.bool)
+        self._collect(self.scores, self.tokens, self.log_probs, ends)
+        self.scores = torch.full_like(self.scores, -torch.inf)
+        self._leave()
+
+    def _collect(self, scores: Tensor, candidates: Tensor, history: Tensor, ends: Tensor) -> None:
         """Put the candidates that end, among the first K, with the results."""
         ends = ends & (torch.arange(ends.shape[1], device=ends.device) < self.settings.num_beams)
         if ends.any():
             scores = (scores / self.num_new**self.settings.length_penalty).masked_fill(~ends, -torch.inf)
-            self.results.add(scores, candidates[..., self.prompt_length :])
+            self.results.add(scores, candidates[..., self.prompt_length :], history)
 
     def _leave(self) -> Tensor | None:
         """Take finished items out; those that remain, None = all."""
@@ -174,12 +147,12 @@ class _Search:
         done = settled | (best_running == -torch.inf)
         if not done.any():
             return None
-        hypotheses = self.results.only(done).hypotheses(self.end_id)
+        hypotheses = self.results.only(done).hypotheses(self.end_id, end_is_forced=self.end_is_forced)
         for item, found in zip(self.items[done].tolist(), hypotheses, strict=True):
             self.found[item] = found
         remaining = (~done).nonzero()[:, 0]
-        self.results, self.items = self.results.only(remaining), self.items[remaining]
-        self.scores, self.tokens = self.scores[remaining], self.tokens[remaining]
+        self.results, self.items, self.scores = self.results.only(remaining), self.items[remaining], self.scores[remaining]
+        self.tokens, self.log_probs = self.tokens[remaining], self.log_probs[remaining]
         return remaining
 
 
@@ -191,6 +164,8 @@ def beam_search(
     end_id: int,
     settings: BeamSettings | None = None,
     suppressed: Tensor | None = None,
+    forced_first_id: int | None = None,
+    end_is_forced: bool = False,
 ) -> list[list[Hypothesis]]:
     """The most probable continuations of each prompt.
 
@@ -200,19 +175,28 @@ def beam_search(
         end_id: Token that ends a text.
         settings: None: `BeamSettings()`.
         suppressed: Tokens that no text may hold, `(n,)` int64.
+        forced_first_id: First new token of every text (`forced_bos_token_id` of `transformers`); it counts as a new token.
+        end_is_forced: Whether the last of `max_new_tokens` is the end token (`forced_eos_token_id` of `transformers`).
 
     Returns:
         Per item up to K hypotheses, best first; none where the rules leave no text.
 
     Raises:
-        ValueError: If the decoder gives scores that are not numbers.
+        ValueError: If the decoder gives scores that are not numbers, or forced tokens leave no room for others.
     """
     settings = settings or BeamSettings()
-    search = _Search(prompt, end_id, settings)
+    num_forced = (forced_first_id is not None) + end_is_forced
+    if settings.max_new_tokens < 1 + num_forced:
+        raise ValueError(f'max_new_tokens={settings.max_new_tokens} must exceed the {num_forced} tokens that are forced.')
+    search = _Search(prompt, end_id, settings, end_is_forced)
+    if forced_first_id is not None:
+        search.force(forced_first_id)
     new = search.tokens
     while len(search.items):
         log_probs = _constrained(decoder.step(new), search, suppressed)
         items, beams = search.extend(log_probs)
+        if end_is_forced and search.num_new == settings.max_new_tokens - 1:
+            search.finish()
         if len(search.items) and (items is not None or settings.num_beams > 1):
             decoder.keep(items, beams)
         new = search.tokens[..., -1:]
@@ -233,13 +217,3 @@ def _constrained(logits: Tensor, search: _Search, suppressed: Tensor | None) -> 
     if search.num_new < settings.min_new_tokens:
         flat[:, search.end_id] = -torch.inf
     return flat.view_as(log_probs)
-
-
-def _pick(values: Tensor, index: Tensor) -> Tensor:
-    """Rows `(B, C, T)` of `(B, K, T)`, by `(B, C)`."""
-    return values.gather(1, index[..., None].expand(-1, -1, values.shape[2]))
-
-
-def _hypothesis(score: float, tokens: list[int], length: int, end_id: int) -> Hypothesis:
-    is_ended = tokens[length - 1] == end_id
-    return Hypothesis(tuple(tokens[: length - is_ended]), score, is_ended)

@@ -36,7 +36,5 @@ def forbid_repeated_ngrams(log_probs: Tensor, tokens: Tensor, size: int, end_id:
     ngrams = tokens.unfold(1, size, 1)  # (N, T - n + 1, n)
     begun = tokens[:, tokens.shape[1] - size + 1 :]  # (N, n - 1)
     repeats = (ngrams[..., :-1] == begun[:, None]).all(2) & (ngrams[..., -1] != end_id)
-    rows, places = repeats.nonzero(as_tuple=True)
-    log_probs = log_probs.clone()
-    log_probs[rows, ngrams[rows, places, -1]] = -torch.inf
-    return log_probs
+    # A sum, because an assignment by index would make the device wait for the number of repeats.
+    return log_probs.scatter_add(1, ngrams[..., -1], log_probs.new_zeros(repeats.shape).masked_fill_(repeats, -torch.inf))

@@ -121,6 +121,34 @@ def test_suppressed_tokens_do_not_occur():
     assert used == {3, 4, 6, 7}
 
 
+@pytest.mark.parametrize('num_beams', [1, 3])
+def test_scores_of_tokens_are_those_of_the_model_and_sum_to_the_score(num_beams):
+    model = random_model(7, seed=2)
+    settings = dict(num_beams=num_beams, max_new_tokens=9, length_penalty=0.7)
+    for item, hypotheses in enumerate(search(model, num_items=4, **settings)):
+        for found in hypotheses:
+            tokens = [*found.tokens, *[END] * found.is_ended]
+            prefixes = [torch.tensor([[START, *tokens[:index]]]) for index in range(len(tokens))]
+            wanted = [
+                model(torch.tensor([item]), prefix)[0].log_softmax(0)[token].item()
+                for prefix, token in zip(prefixes, tokens, strict=True)
+            ]
+            assert found.log_probs == pytest.approx(wanted, abs=1e-6)
+            assert found.score == pytest.approx(sum(wanted) / len(wanted) ** 0.7, abs=1e-6)
+
+
+def test_forced_tokens_cost_no_step_and_a_forced_end_is_none_of_the_model():
+    decoder = WholePrefixes(random_model(6), 2)
+    options = dict(end_id=END, forced_first_id=4, end_is_forced=True, suppressed=torch.tensor([END]))
+    results = beam_search(decoder, torch.full((2, 1), START), settings=BeamSettings(num_beams=3, max_new_tokens=5), **options)
+    assert len(decoder.sizes) == 3
+    for hypothesis in itertools.chain(*results):
+        assert len(hypothesis.tokens) == 4 and hypothesis.tokens[0] == 4 and not hypothesis.is_ended
+        assert len(hypothesis.log_probs) == 5 and hypothesis.log_probs[0] == hypothesis.log_probs[-1] == 0
+    with pytest.raises(ValueError, match='max_new_tokens=2 must exceed the 2 tokens that are forced'):
+        beam_search(decoder, torch.full((2, 1), START), settings=BeamSettings(max_new_tokens=2), **options)
+
+
 def test_scores_that_are_no_numbers_are_refused():
     with pytest.raises(ValueError, match='not numbers'):
         search(lambda items, tokens: torch.full((len(tokens), 5), torch.nan))
@@ -154,10 +182,12 @@ def bart():
     return model
 
 
+@pytest.mark.parametrize('is_forced', [False, True], ids=['free', 'forced'])
 @pytest.mark.parametrize(
     'settings',
     [
         dict(num_beams=1),
+        dict(num_beams=1, no_repeat_ngram_size=2),
         dict(num_beams=4),
         dict(num_beams=5, length_penalty=2.0, min_new_tokens=3),
         dict(num_beams=3, length_penalty=-1.0),
@@ -167,23 +197,33 @@ def bart():
     ],
     ids=str,
 )
-def test_equals_generate_of_transformers(bart, settings):
+def test_equals_generate_of_transformers(bart, settings, is_forced):
     inputs = torch.randint(3, 40, (16, 5))
     settings = dict(max_new_tokens=14, **settings)
+    forced = dict(forced_bos_token_id=7, forced_eos_token_id=END) if is_forced else {}
     generated = bart.generate(
-        inputs, do_sample=False, return_dict_in_generate=True, output_scores=True, **settings
+        inputs, do_sample=False, return_dict_in_generate=True, output_scores=True, **forced, **settings
     )  # fmt: skip
+    transitions = bart.compute_transition_scores(
+        generated.sequences, generated.scores, generated.get('beam_indices'), normalize_logits=settings['num_beams'] == 1
+    )
     memory = bart.model.encoder(inputs).last_hidden_state
 
     @torch.no_grad()
     def logits_of(items, tokens):
         return bart(encoder_outputs=(memory[items],), decoder_input_ids=tokens).logits[:, -1]
 
-    found = search(logits_of, num_items=16, **settings)
-    for row, hypotheses in zip(generated.sequences.tolist(), found, strict=True):
+    found = beam_search(
+        WholePrefixes(logits_of, 16), torch.full((16, 1), START), end_id=END, settings=BeamSettings(**settings),
+        forced_first_id=7 if is_forced else None, end_is_forced=is_forced,
+    )  # fmt: skip
+    for row, of_tokens, (best, *_) in zip(generated.sequences.tolist(), transitions, found, strict=True):
         tokens = row[1:]
         tokens = tokens[: tokens.index(END)] if END in tokens else tokens
-        assert list(hypotheses[0].tokens) == tokens
+        assert list(best.tokens) == tokens
+        wanted = of_tokens[: len(best.log_probs)]
+        if settings['num_beams'] > 1 or not settings.get('no_repeat_ngram_size'):  # else those of transformers leave tokens out
+            torch.testing.assert_close(torch.tensor(best.log_probs), wanted, atol=1e-5, rtol=1e-5)
     if settings['num_beams'] > 1:
         scores = torch.tensor([hypotheses[0].score for hypotheses in found])
         torch.testing.assert_close(scores, generated.sequences_scores, atol=1e-5, rtol=1e-5)

@@ -92,7 +92,7 @@ def test_cached_equals_uncached(settings, mode, text_tower):
     decoder, stream = decoder_and_stream(mode=mode, text_tower=text_tower)
     prompt = torch.tensor([[1, 40, 60]]).expand(8, -1)
     options = dict(end_id=END, settings=BeamSettings(max_new_tokens=15, length_penalty=0.5, **settings))
-    cached = beam_search(EndingInTurn(CaptionDecoding(decoder, stream, 17), 8), prompt, **options)
+    cached = beam_search(EndingInTurn(CaptionDecoding(decoder, stream), 8), prompt, **options)
     uncached = beam_search(EndingInTurn(Uncached(decoder, stream), 8), prompt, **options)
     for one, other in zip(cached, uncached, strict=True):
         assert [hypothesis.tokens for hypothesis in one] == [hypothesis.tokens for hypothesis in other]
@@ -101,7 +101,7 @@ def test_cached_equals_uncached(settings, mode, text_tower):
     assert len({hypotheses[0].tokens[:3] for hypotheses in cached}) > 1
     # One image at a time.
     for item in range(8):
-        alone = EndingInTurn(CaptionDecoding(decoder, [image[item : item + 1] for image in stream], 17), 1)
+        alone = EndingInTurn(CaptionDecoding(decoder, [image[item : item + 1] for image in stream]), 1)
         alone.lengths += item
         (hypotheses,) = beam_search(alone, prompt[:1], **options)
         assert [h.tokens for h in hypotheses] == [h.tokens for h in cached[item]]
@@ -110,7 +110,7 @@ def test_cached_equals_uncached(settings, mode, text_tower):
 @torch.no_grad()
 def test_keys_of_images_are_not_copied_for_beams():
     decoder, stream = decoder_and_stream()
-    decoding = CaptionDecoding(decoder, stream, 4)
+    decoding = CaptionDecoding(decoder, stream)
     decoding.step(torch.ones(8, 1, 1, dtype=torch.int64))
     keys = decoding.images[0][0]
     decoding.keep(None, torch.zeros(8, 4, dtype=torch.int64))

@@ -1,0 +1,242 @@
+"""Florence-2: images and a prompt in, text out, for every task (arXiv 2311.06242, section 3).
+
+Places are words too: boxes, quads and polygons are location tokens of the vocabulary (`florence.tasks.florence2`). Image tokens
+come before the prompt; the decoder writes the answer, with the next-token cross-entropy of the answer's tokens as the loss.
+
+Differs from Microsoft's code: padding of prompts is masked, as transformers does, unless `attends_to_padding`; images need not be
+square; what does not fit the positions is refused, never cut.
+
+Axes: B samples, N_i image tokens, N tokens of image and prompt, L tokens of the answer, D width.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from florence.models.data_preprocessors import ImageTextPreprocessor
+from florence.models.florence2.image_tokens import ImageTokens
+from florence.models.florence2.language_model import LanguageModel
+from florence.models.florence2.text_decoding import TextDecoding
+from florence.models.language import TokenizerModule
+from florence.models.losses.token_cross_entropy import token_cross_entropy
+from florence.models.seq2seq import BeamSettings, Hypothesis, beam_search
+from florence.registry import MODELS, TOKENIZERS
+from florence.structures import ImageTextSample
+
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+RELEASED_SEARCH = dict(num_beams=3, no_repeat_ngram_size=3, early_stopping=True)
+
+
+@MODELS.register_module()
+class Florence2(BaseModel):
+    """Vision tower, projector, and a language model of encoder and decoder.
+
+    Args:
+        vision_tower: Backbone: `(B, 3, H, W)` -> tuple of maps; needs `embed_dims`, the width of the last one.
+        language_model: Arguments of `LanguageModel` but the vocabulary's.
+        tokenizer: Config of a `Florence2Tokenizer`; released weights need the released vocabulary.
+        projector: Arguments of `ImageTokens` but the widths.
+        search: Arguments of `BeamSettings`, how answers are searched; what is not given is as in the release, and the longest
+            answer is that of the decoder's positions.
+        attends_to_padding: Whether the padding of prompts is read as text, as Microsoft's code does: then the answer depends on
+            the longest prompt of the batch.
+        data_preprocessor: None: `ImageTextPreprocessor` with ImageNet's mean and deviation.
+        init_cfg: Initialisation of mmengine, e.g. `dict(type='Pretrained', checkpoint=...)`.
+    """
+
+    def __init__(
+        self,
+        vision_tower: dict | nn.Module,
+        language_model: dict,
+        tokenizer: dict,
+        *,
+        projector: dict | None = None,
+        search: dict | None = None,
+        attends_to_padding: bool = False,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        if data_preprocessor is None:
+            data_preprocessor = ImageTextPreprocessor(IMAGENET_MEAN, IMAGENET_STD)
+        elif isinstance(data_preprocessor, dict):
+            data_preprocessor = MODELS.build(data_preprocessor)
+        super().__init__(data_preprocessor, init_cfg)
+        self.tokenizer = TokenizerModule(TOKENIZERS.build(tokenizer))
+        words = self.tokenizer.tokenizer
+        self.vision_tower = MODELS.build(vision_tower) if isinstance(vision_tower, dict) else vision_tower
+        self.language_model = LanguageModel(words.vocab_size, words.pad_id, **language_model)
+        self.projector = ImageTokens(self.vision_tower.embed_dims, self.language_model.embed_dims, **(projector or {}))
+        longest = dict(max_new_tokens=self.language_model.max_positions)
+        self.search = BeamSettings(**{**RELEASED_SEARCH, **longest, **(search or {})})
+        self.attends_to_padding = attends_to_padding
+
+    def forward(self, inputs: Tensor, data_samples: list[ImageTextSample] | None = None, mode: str = 'tensor'):
+        """Dispatch to `loss`, `predict` or `encode_images`.
+
+        Args:
+            inputs: Normalised images, `(B, 3, H, W)`, or clips of T frames, `(B, T, 3, H, W)`.
+            data_samples: One sample an image; not needed for mode 'tensor'.
+            mode: 'loss', 'predict' or 'tensor'.
+
+        Raises:
+            ValueError: If the mode is unknown.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.encode_images(inputs)
+        raise ValueError(f"Florence2: mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
+
+    def encode_images(self, inputs: Tensor) -> Tensor:
+        """Image tokens, `(B, N_i, D)`; encoded once, they serve any number of prompts.
+
+        Args:
+            inputs: Normalised images, `(B, 3, H, W)`, or clips, `(B, T, 3, H, W)`.
+        """
+        frames = inputs if inputs.dim() == 5 else inputs[:, None]
+        maps = self.vision_tower(frames.flatten(0, 1))[-1]
+        return self.projector(maps.unflatten(0, frames.shape[:2]))  # (B T, C, H', W') -> (B, T, C, H', W')
+
+    def loss(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> dict[str, Tensor]:
+        """Mean cross-entropy of all tokens of the targets, and the share of right guesses for the log.
+
+        Args:
+            inputs: Normalised images, `(B, 3, H, W)`.
+            data_samples: With `prompt` and `target`.
+
+        Raises:
+            ValueError: If a prompt or target is missing or longer than the positions.
+        """
+        names = _names(data_samples)
+        input_ids, targets = self.training_tokens(_field(data_samples, 'target'), names)
+        memory, mask = self.encode(self.encode_images(inputs), _field(data_samples, 'prompt'), names)
+        hidden = self.language_model.decode(input_ids.to(memory.device), memory, mask)
+        keep = (targets >= 0).to(memory.device)
+        targets = targets[targets >= 0].to(memory.device)
+        loss, accuracy = token_cross_entropy(hidden[keep], self.language_model.token_embedding.weight, targets)
+        return {'loss_text': loss, 'token_accuracy': accuracy}
+
+    def training_tokens(self, texts: list[str], names: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """What the decoder reads, the end token first, and what follows on each token, -1 where nothing does; `(B, L)` each.
+
+        Raises:
+            ValueError: If a target is longer than the tokenizer or the decoder allows.
+        """
+        words = self.tokenizer.tokenizer
+        encoded = words.encode_targets(texts, names)
+        lengths = encoded['attention_mask'].sum(1)
+        self._require_positions(lengths, names, 'the target', 'cap its regions, or use a model with more positions')
+        targets = encoded['input_ids'].masked_fill(encoded['attention_mask'] == 0, -1)
+        input_ids = torch.cat([torch.full_like(targets[:, :1], words.eot_id), encoded['input_ids'][:, :-1]], 1)
+        return input_ids, targets
+
+    def encode(self, image_tokens: Tensor, prompts: list[str], names: Sequence[str]) -> tuple[Tensor, Tensor | None]:
+        """Hidden states of images with prompts, `(B, N, D)`, and their mask `(B, N)` bool, None = nothing is padding.
+
+        Args:
+            image_tokens: `(B, N_i, D)`.
+            prompts: One for each.
+            names: Name of each sample, for the error.
+
+        Raises:
+            ValueError: If an image and its prompt are longer than the positions.
+        """
+        encoded = self.tokenizer.encode(prompts)
+        num_image = image_tokens.shape[1]
+        lengths = encoded['attention_mask'].sum(1)
+        self._require_positions(
+            num_image + lengths,
+            names,
+            f'an image of {num_image} tokens with its prompt',
+            'shorten the prompt, use smaller images or a model with more positions',
+        )
+        device = image_tokens.device
+        embeds = self.language_model.token_embedding(encoded['input_ids'].to(device))
+        embeds = torch.cat([image_tokens.to(embeds.dtype), embeds], 1)
+        mask = None
+        if not self.attends_to_padding and not encoded['attention_mask'].all():
+            mask = torch.nn.functional.pad(encoded['attention_mask'].bool(), (num_image, 0), value=True).to(device)
+        return self.language_model.encode(embeds, mask), mask
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> list[ImageTextSample]:
+        """The samples, with `prompt`, get `pred_text`, `pred_tokens`, `pred_log_probs` and `pred_score`."""
+        prompts, names = _field(data_samples, 'prompt'), _names(data_samples)
+        results = self.generate(self.encode_images(inputs), prompts, names=names)
+        for sample, (best, *_) in zip(data_samples, results, strict=True):
+            sample.pred_text = self.tokenizer.tokenizer.decode(best.tokens)
+            sample.pred_tokens, sample.pred_log_probs, sample.pred_score = best.tokens, best.log_probs, best.score
+        return data_samples
+
+    @torch.no_grad()
+    def generate(
+        self,
+        image_tokens: Tensor,
+        prompts: list[str],
+        search: BeamSettings | None = None,
+        *,
+        names: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Answers to prompts, the best first; their tokens begin with the start token.
+
+        Args:
+            image_tokens: As `encode_images` gives them, one for each prompt, or one for all, `(B, N_i, D)` or `(1, N_i, D)`.
+            prompts: What is asked.
+            search: None: that of the model.
+            names: Name of each sample, for errors; None: their numbers.
+
+        Raises:
+            ValueError: If numbers of images and prompts differ, or what is read or asked for is longer than the positions.
+        """
+        search = search or self.search
+        positions = self.language_model.max_positions
+        if search.max_new_tokens > positions:
+            raise ValueError(
+                f'max_new_tokens={search.max_new_tokens} exceeds the {positions} positions of the decoder: ask for fewer.'
+            )
+        if len(image_tokens) not in (1, len(prompts)):
+            raise ValueError(f'{len(image_tokens)} images for {len(prompts)} prompts: give one image, or one for each prompt.')
+        names = [str(number) for number in range(len(prompts))] if names is None else names
+        memory, mask = self.encode(image_tokens.expand(len(prompts), -1, -1), prompts, names)
+        words = self.tokenizer.tokenizer
+        return beam_search(
+            TextDecoding(self.language_model, memory, mask),
+            torch.full((len(prompts), 1), words.eot_id, device=memory.device),
+            end_id=words.eot_id,
+            settings=search,
+            suppressed=self._rows_without_token(),
+            forced_first_id=words.sot_id,
+            end_is_forced=True,
+        )
+
+    def _rows_without_token(self) -> Tensor | None:
+        """Rows of the embedding that no answer may hold; None where every row has its token."""
+        words = self.tokenizer.tokenizer
+        unused = torch.ones(words.vocab_size, dtype=torch.bool)
+        unused[words.ordinary_ids()] = False
+        unused[list(words.special_ids)] = False
+        return unused.nonzero()[:, 0].to(self.language_model.token_embedding.weight.device) if unused.any() else None
+
+    def _require_positions(self, lengths: Tensor, names: Sequence[str], what: str, advice: str) -> None:
+        positions = self.language_model.max_positions
+        longest = int(lengths.argmax())
+        if lengths[longest] > positions:
+            raise ValueError(
+                f'sample {names[longest]!r}: {what} makes {int(lengths[longest])} tokens, the language model has {positions} '
+                f'positions: {advice}.'
+            )
+
+
+def _field(samples: list[ImageTextSample], field: str) -> list[str]:
+    missing = [name for name, sample in zip(_names(samples), samples, strict=True) if field not in sample]
+    if missing:
+        raise ValueError(f'{len(missing)} samples have no {field}, e.g. {missing[0]!r}: check the pipeline.')
+    return [sample.get(field) for sample in samples]
+
+
+def _names(samples: list[ImageTextSample]) -> list[str]:
+    return [str(sample.get('sample_id', number)) for number, sample in enumerate(samples)]

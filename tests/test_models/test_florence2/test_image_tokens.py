@@ -1,0 +1,47 @@
+"""ImageTokens: order of tokens and channels by hand, and its limits. Parity with transformers is tested with the whole model."""
+
+import math
+
+import pytest
+import torch
+
+from florence.models.florence2.image_tokens import FramePositions, ImageTokens, MapPositions
+
+
+def test_columns_take_the_first_half_of_the_channels_and_rows_the_second():
+    positions = MapPositions(6, 5)
+    found = positions(2, 3)
+    for row in range(2):
+        for column in range(3):
+            wanted = torch.cat([positions.column_embeddings.weight[column], positions.row_embeddings.weight[row]])
+            assert torch.equal(found[3 * row + column], wanted)
+
+
+def test_times_are_sines_and_cosines_in_turn():
+    found = FramePositions(4, 8)(3)
+    assert found[0].tolist() == [0, 1, 0, 1]
+    wanted = [f(2 * frequency) for frequency in (1, 1e-2) for f in (math.sin, math.cos)]
+    assert found[2].tolist() == pytest.approx(wanted, abs=1e-6)
+
+
+@torch.no_grad()
+def test_averages_of_frames_come_before_averages_of_places():
+    tokens = ImageTokens(4, 4, max_map_size=3, max_frames=2)
+    tokens.image_projection.weight.copy_(torch.eye(4))
+    maps = torch.randn(2, 2, 4, 2, 3)  # (B, T, C, H, W)
+    placed = maps.permute(0, 1, 3, 4, 2).flatten(2, 3) + tokens.image_pos_embed(2, 3) + tokens.visual_temporal_embed(2)[:, None]
+    found = tokens(maps)
+    assert found.shape == (2, 2 + 6, 4)
+    torch.testing.assert_close(found[1, 1], tokens.image_proj_norm(placed[1, 1].mean(0)))
+    torch.testing.assert_close(found[1, 2 + 5], tokens.image_proj_norm(placed[1, :, 5].mean(0)))
+
+
+@pytest.mark.parametrize(('shape', 'message'), [
+    ((1, 1, 4, 3, 4), 'the map of the image is 3 x 4, the model has 3 positions a side'),
+    ((1, 3, 4, 3, 3), 'a clip has 3 frames, the model has positions for 2'),
+])  # fmt: skip
+def test_what_has_no_position_is_refused(shape, message):
+    with pytest.raises(ValueError, match=message):
+        ImageTokens(4, 4, max_map_size=3, max_frames=2)(torch.zeros(shape))
+    with pytest.raises(ValueError, match='even number of channels, got 5'):
+        ImageTokens(5, 4)
