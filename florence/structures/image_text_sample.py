@@ -23,7 +23,9 @@ class ImageTextSample(BaseDataElement):
         is_templated: Whether `text` was expanded by a template.
         answers: What each annotator answered to the question `text`, tuple of str; `answer_scores` the soft score in (0, 1] of
             each distinct answer, dict.
-        prompt, target: What Florence-2 is asked, and what it is to answer, which may be empty, str; both with location tokens.
+        prompt, target: What Florence-2 is asked, and what it is to answer, which may be empty, str with location tokens; of
+            several about an image tuples, and `task` their tags, `references` all right answers of each, `truth` the regions that
+            each is about (`florence.tasks.florence2.targets`).
 
     Evaluation fields:
         captions: Every description of the image (retrieval), tuple of str; `caption_ids` their ids, where there are some.
@@ -39,8 +41,9 @@ class ImageTextSample(BaseDataElement):
             their probabilities, tuple of float.
         pred_caption: A description of the image, str, which may be empty; `pred_caption_score`, float: its log-probability over
             its length to the power of the length penalty.
-        pred_text: Florence-2's answer, str, with location tokens; `pred_tokens` its ids, tuple of int; `pred_log_probs` their
-            log-probabilities and that of the end, tuple of float; `pred_score` as `pred_caption_score`.
+        pred_texts: Florence-2's answer to each prompt, tuple of str with location tokens; `pred_tokens` ids of each, tuples of
+            int; `pred_log_probs` their log-probabilities, tuples of float; `pred_spans` the characters of each token, tuples of
+            pairs; `pred_scores` as `pred_caption_score`.
         num_masked, num_right, num_right_blank: Of the hidden tokens of `text`: how many, and how many were predicted with the
             image and with a blank one, int; `match_score`, `mismatch_score`: probability that it is about its own and about
             another image, float.

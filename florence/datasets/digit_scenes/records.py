@@ -15,6 +15,7 @@ from florence.datasets.digit_scenes.questions import QUESTION_TYPES, question
 from florence.datasets.digit_scenes.render import boxes_of_masks, hull_of_mask, polygons_of_mask, visible_masks
 from florence.datasets.digit_scenes.scene import DIGIT_NAMES, DigitObject, DigitScene
 from florence.registry import DATASETS
+from florence.tasks.florence2.task import get_task, task_tags
 
 _NUM_SCENES_TO_SHOW = 5_000
 OUTLINES = {'ink': polygons_of_mask, 'hull': hull_of_mask}
@@ -71,7 +72,9 @@ class DigitSceneRecords(DigitSceneDataset):
         }
 
     def captions(self) -> Iterator[str]:
-        """Texts, phrases, questions and answers of the first scenes, without rendering them: enough to train a tokenizer."""
+        """Texts, questions and answers of the first scenes, and all prompts: enough to train a tokenizer."""
+        for tag in task_tags():
+            yield get_task(tag).prompt.replace('{input}', '')
         for number in range(min(len(self), _NUM_SCENES_TO_SHOW)):
             rng = self.sampler.rng(number)
             scene = self.sampler.sample(rng)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from florence.models.data_preprocessors import ImageTextPreprocessor
 from florence.models.florence2.image_tokens import ImageTokens
 from florence.models.florence2.language_model import LanguageModel
+from florence.models.florence2.smooth_locations import smooth_rows_
 from florence.models.florence2.text_decoding import TextDecoding
 from florence.models.language import TokenizerModule
 from florence.models.losses.token_cross_entropy import token_cross_entropy
@@ -42,6 +43,8 @@ class Florence2(BaseModel):
             answer is that of the decoder's positions.
         attends_to_padding: Whether the padding of prompts is read as text, as Microsoft's code does: then the answer depends on
             the longest prompt of the batch.
+        smooth_locations: Whether location tokens start with embeddings that are alike where their places are near, for small
+            models; weights that are loaded take their place.
         data_preprocessor: None: `ImageTextPreprocessor` with ImageNet's mean and deviation.
         init_cfg: Initialisation of mmengine, e.g. `dict(type='Pretrained', checkpoint=...)`.
     """
@@ -55,6 +58,7 @@ class Florence2(BaseModel):
         projector: dict | None = None,
         search: dict | None = None,
         attends_to_padding: bool = False,
+        smooth_locations: bool = False,
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -71,6 +75,8 @@ class Florence2(BaseModel):
         longest = dict(max_new_tokens=self.language_model.max_positions)
         self.search = BeamSettings(**{**RELEASED_SEARCH, **longest, **(search or {})})
         self.attends_to_padding = attends_to_padding
+        if smooth_locations:
+            smooth_rows_(self.language_model.token_embedding.weight, words.location_ids())
 
     def forward(self, inputs: Tensor, data_samples: list[ImageTextSample] | None = None, mode: str = 'tensor'):
         """Dispatch to `loss`, `predict` or `encode_images`.
@@ -106,14 +112,19 @@ class Florence2(BaseModel):
 
         Args:
             inputs: Normalised images, `(B, 3, H, W)`.
-            data_samples: With `prompt` and `target`.
+            data_samples: With `prompt` and `target`; of several about an image, which is encoded once, tuples.
 
         Raises:
             ValueError: If a prompt or target is missing or longer than the positions.
         """
-        names = _names(data_samples)
-        input_ids, targets = self.training_tokens(_field(data_samples, 'target'), names)
-        memory, mask = self.encode(self.encode_images(inputs), _field(data_samples, 'prompt'), names)
+        prompts, counts = _each(data_samples, 'prompt')
+        texts, num_texts = _each(data_samples, 'target')
+        names = _repeated(_names(data_samples), counts)
+        if counts != num_texts:
+            wrong = next(name for name, *pair in zip(_names(data_samples), counts, num_texts) if pair[0] != pair[1])
+            raise ValueError(f'sample {wrong!r} has not as many targets as prompts: check the pipeline.')
+        input_ids, targets = self.training_tokens(texts, names)
+        memory, mask = self.encode(_for_each_prompt(self.encode_images(inputs), counts), prompts, names)
         hidden = self.language_model.decode(input_ids.to(memory.device), memory, mask)
         keep = (targets >= 0).to(memory.device)
         targets = targets[targets >= 0].to(memory.device)
@@ -164,12 +175,19 @@ class Florence2(BaseModel):
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> list[ImageTextSample]:
-        """The samples, with `prompt`, get `pred_text`, `pred_tokens`, `pred_log_probs` and `pred_score`."""
-        prompts, names = _field(data_samples, 'prompt'), _names(data_samples)
-        results = self.generate(self.encode_images(inputs), prompts, names=names)
-        for sample, (best, *_) in zip(data_samples, results, strict=True):
-            sample.pred_text = self.tokenizer.tokenizer.decode(best.tokens)
-            sample.pred_tokens, sample.pred_log_probs, sample.pred_score = best.tokens, best.log_probs, best.score
+        """The samples, with `prompt`, get the fields `pred_*` that `ImageTextSample` describes, one entry a prompt."""
+        prompts, counts = _each(data_samples, 'prompt')
+        names = _repeated(_names(data_samples), counts)
+        found = self.generate(_for_each_prompt(self.encode_images(inputs), counts), prompts, names=names) if prompts else []
+        answers = iter([best for best, *_ in found])
+        for sample, count in zip(data_samples, counts, strict=True):
+            own = [next(answers) for _ in range(count)]
+            decoded = [self.tokenizer.tokenizer.decode_with_spans(answer.tokens) for answer in own]
+            sample.pred_texts = tuple(text for text, _ in decoded)
+            sample.pred_spans = tuple(tuple(spans) for _, spans in decoded)
+            sample.pred_tokens = tuple(answer.tokens for answer in own)
+            sample.pred_log_probs = tuple(answer.log_probs[: len(answer.tokens)] for answer in own)
+            sample.pred_scores = tuple(answer.score for answer in own)
         return data_samples
 
     @torch.no_grad()
@@ -229,6 +247,23 @@ class Florence2(BaseModel):
                 f'sample {names[longest]!r}: {what} makes {int(lengths[longest])} tokens, the language model has {positions} '
                 f'positions: {advice}.'
             )
+
+
+def _each(samples: list[ImageTextSample], field: str) -> tuple[list[str], list[int]]:
+    """The texts of all samples one after the other, and how many each sample has."""
+    own = [(value,) if isinstance(value, str) else tuple(value) for value in _field(samples, field)]
+    return [text for texts in own for text in texts], [len(texts) for texts in own]
+
+
+def _repeated(names: list[str], counts: list[int]) -> list[str]:
+    return [name for name, count in zip(names, counts, strict=True) for _ in range(count)]
+
+
+def _for_each_prompt(image_tokens: Tensor, counts: list[int]) -> Tensor:
+    """`(B, N_i, D)` to `(sum of counts, N_i, D)`."""
+    if all(count == 1 for count in counts):
+        return image_tokens
+    return image_tokens.repeat_interleave(torch.tensor(counts, device=image_tokens.device), 0, output_size=sum(counts))
 
 
 def _field(samples: list[ImageTextSample], field: str) -> list[str]:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import torch
 from tokenizers import AddedToken, Regex, Tokenizer, pre_tokenizers, trainers
 from tokenizers.models import BPE
 from torch import Tensor
@@ -19,7 +20,7 @@ from florence.models.language.base_tokenizer import BaseTokenizer, as_ids
 from florence.models.language.clip_vocabulary import byte_symbols
 from florence.models.language.florence2_vocabulary import CONTROLS, MASK, Vocabulary, load_vocabulary
 from florence.registry import TOKENIZERS
-from florence.tasks.florence2.tokens import ADDED_TOKEN, ADDED_TOKENS
+from florence.tasks.florence2.tokens import ADDED_TOKEN, ADDED_TOKENS, NUM_BINS
 
 START, PAD, END, UNKNOWN = range(len(CONTROLS))
 SMALLEST_VOCAB = len(CONTROLS) + len(ADDED_TOKENS) + 256
@@ -91,6 +92,12 @@ class Florence2Tokenizer(BaseTokenizer):
     @property
     def special_ids(self) -> frozenset[int]:
         return super().special_ids | {UNKNOWN}
+
+    def location_ids(self) -> Tensor:
+        """Ids of `<loc_0>` to `<loc_999>`, `(1000,)`; they are known before a vocabulary is trained."""
+        added = max(self._vocabulary.ids.values()) + 1 if self._is_from_files and self._vocabulary else len(CONTROLS)
+        first = added + ADDED_TOKENS.index('<loc_0>')
+        return torch.arange(first, first + NUM_BINS)
 
     def vocabulary(self) -> dict[str, int]:
         return self._ready().get_vocab()

@@ -19,7 +19,9 @@ from tiny_florence2 import (
 
 from florence.models.florence2.image_tokens import ImageTokens
 from florence.models.florence2.language_model import LanguageModel
+from florence.models.florence2.smooth_locations import smooth_rows_
 from florence.models.seq2seq import BeamSettings
+from florence.structures import ImageTextSample
 
 # 96 px: 3 x 3 places and the average; padding of windows at 160 px.
 SIZES = pytest.mark.parametrize(('size', 'num_image_tokens'), [((96, 96), 10), ((96, 160), 16)])
@@ -145,11 +147,46 @@ def test_one_image_serves_many_prompts(pair):
 def test_predictions_carry_text_tokens_and_scores(pair):
     _, model = pair
     found = model(images(96, 96), samples(4), mode='predict')
+    words = model.tokenizer.tokenizer
     for sample in found:
-        assert sample.pred_text == model.tokenizer.tokenizer.decode(sample.pred_tokens)
-        assert len(sample.pred_log_probs) in (len(sample.pred_tokens), len(sample.pred_tokens) + 1)
-        assert sample.pred_score == pytest.approx(sum(sample.pred_log_probs) / len(sample.pred_log_probs), abs=1e-5)
+        (text,), (tokens,), (log_probs,), (spans,) = (
+            sample.get(f'pred_{name}') for name in ('texts', 'tokens', 'log_probs', 'spans')
+        )
+        assert (text, list(spans)) == words.decode_with_spans(tokens)
+        assert len(log_probs) == len(tokens) == len(spans) and max(log_probs) <= 0
     assert len({sample.pred_tokens for sample in found}) > 1
+
+
+def test_several_prompts_of_an_image_are_as_if_asked_alone(pair):
+    _, model = pair
+    inputs, alone = images(96, 96)[:2], samples(4)
+    together = [
+        ImageTextSample(
+            metainfo=dict(sample_id=str(number)),
+            prompt=tuple(sample.prompt for sample in own),
+            target=tuple(sample.target for sample in own),
+        )
+        for number, own in enumerate([alone[:3], alone[3:]])
+    ]
+    repeated = inputs[[0, 0, 0, 1]]
+    torch.testing.assert_close(model(inputs, together, mode='loss'), model(repeated, alone, mode='loss'))
+    model(inputs, together, mode='predict')
+    model(repeated, alone, mode='predict')
+    assert [text for sample in together for text in sample.pred_texts] == [sample.pred_texts[0] for sample in alone]
+    nothing = ImageTextSample(prompt=())
+    assert model(inputs[:1], [nothing], mode='predict')[0].pred_texts == ()
+    together[0].target = together[0].target[:2]
+    with pytest.raises(ValueError, match="sample '0' has not as many targets as prompts"):
+        model(inputs, together, mode='loss')
+
+
+def test_smooth_locations_start_alike_where_they_are_near(pair):
+    table = torch.randn(1300, 64)
+    ids = torch.arange(100, 1100)
+    smooth_rows_(table, ids)
+    similar = torch.nn.functional.cosine_similarity(table[600:601], table[ids])
+    assert similar[499:502].min() > 0.99 and similar[540] < 0.6 and similar.argmax() == 500
+    assert table[ids].std() == pytest.approx(1, abs=0.15)
 
 
 def test_a_clip_has_a_token_per_frame_before_those_of_places(pair):
