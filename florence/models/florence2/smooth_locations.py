@@ -19,7 +19,9 @@ def smooth_rows_(table: Tensor, ids: Tensor) -> None:
         table: Embeddings, `(V, D)`.
         ids: Rows of the tokens, in the order of their places, `(N,)`.
     """
-    places = torch.linspace(0, torch.pi, len(ids))[:, None] * torch.arange(1, NUM_FREQUENCIES + 1)  # (N, frequencies)
+    device = table.device
+    frequencies = torch.arange(1, NUM_FREQUENCIES + 1, device=device)
+    places = torch.linspace(0, torch.pi, len(ids), device=device)[:, None] * frequencies  # (N, frequencies)
     waves = torch.cat([places.sin(), places.cos()], 1)  # (N, 2 frequencies), the squares of a row sum to `NUM_FREQUENCIES`
-    directions = torch.randn(waves.shape[1], table.shape[1]) * table.std().cpu() / NUM_FREQUENCIES**0.5
-    table[ids] = (waves @ directions).to(table)
+    directions = torch.randn(waves.shape[1], table.shape[1], device=device) * table.std() / NUM_FREQUENCIES**0.5
+    table[ids.to(device)] = (waves @ directions).to(table.dtype)
