@@ -11,6 +11,7 @@ Tasks:
     caption                    a description of each image
     action                     what happens in each video: classes of a recogniser, or those of --text through two towers
     video-retrieve             which videos fit each text of --text best (texts separated by ';')
+    florence2                  answers of Florence-2 to --task, e.g. '<OD>' or '<VQA>' with --text
 Results go to standard output as JSON, messages to standard error; with --out results go to DIR/results.json, too, beside
 pictures. A video that cannot be read is left out of the results and named on standard error; where none can be read, the exit
 status is 1. `TASK --help` lists a task's options.
@@ -28,12 +29,14 @@ import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for cu
 from mmengine.config import Config
 
 from florence.apis import (
-    ActionInferencer, CaptionInferencer, DetectionInferencer, FusedRetrievalInferencer, TwoTowerInferencer,
-    VideoRetrievalInferencer, VQAInferencer, ZeroShotDetectionInferencer,
+    ActionInferencer, CaptionInferencer, DetectionInferencer, Florence2Inferencer, FusedRetrievalInferencer,
+    TwoTowerInferencer, VideoRetrievalInferencer, VQAInferencer, ZeroShotDetectionInferencer,
 )  # fmt: skip
 from florence.atomic_files import write_json
 from florence.datasets.video.action_lists import VIDEO_SUFFIXES
 from florence.tasks.class_names import read_class_names
+from florence.tasks.florence2.box_scores import SCORE_MODES
+from florence.tasks.florence2.task import get_task, task_tags
 from florence.user_errors import USER_ERRORS, in_words
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
@@ -119,6 +122,23 @@ def video_retrieve(args: argparse.Namespace) -> list[dict]:
     return inferencer.retrieve(find_images(args.inputs, VIDEO_SUFFIXES), split(args.text, ';'), args.top, args.out)
 
 
+def florence2(args: argparse.Namespace) -> list[dict]:
+    inferencer = Florence2Inferencer(find_config(args.model), args.checkpoint, args.device)
+    questions = [(tag, task_input(tag, args.text)) for tag in args.tag]
+    return inferencer(find_images(args.inputs), questions, score_mode=args.scores, out_dir=args.out)
+
+
+def task_input(tag: str, text: str | None) -> str | list | None:
+    """What a task is asked about: nothing, the text, the names or the numbers that it lists."""
+    kind = get_task(tag).input_kind
+    if text is None or kind == 'none':
+        return None
+    parts = split(text, ',')
+    if kind == 'region' and all(part.lstrip('-').replace('.', '', 1).isdigit() for part in parts):
+        return [float(part) for part in parts]
+    return parts if kind == 'names' else text
+
+
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(dest='task', required=True, metavar='TASK')
@@ -161,6 +181,19 @@ def parse_args() -> argparse.Namespace:
     task = add('video-retrieve', video_retrieve, 'which videos fit each text best')
     task.add_argument('--text', required=True, help="texts separated by ';'")
     task.add_argument('--top', type=int, default=5, help='videos of each text')
+    task = add('florence2', florence2, 'answers of Florence-2')
+    task.add_argument(
+        '--task',
+        dest='tag',
+        action='append',
+        required=True,
+        metavar='TAG',
+        help=f'may be given several times: {" ".join(task_tags())}',
+    )
+    task.add_argument(
+        '--text', help="for tasks that take an input: a text, class names separated by ',', or a region 'x1,y1,x2,y2' in pixels"
+    )
+    task.add_argument('--scores', default='loc', choices=SCORE_MODES, help='how boxes are scored')
     return parser.parse_args()
 
 

@@ -3,6 +3,7 @@
 from florence.apis.action_inferencer import ActionInferencer
 from florence.apis.caption_inferencer import CaptionInferencer
 from florence.apis.detection_inferencer import DetectionInferencer
+from florence.apis.florence2_inferencer import Florence2Inferencer
 from florence.apis.fused_retrieval_inferencer import FusedRetrievalInferencer
 from florence.apis.meter_loading import load_meter
 from florence.apis.retrieval import EmbeddedDataset, embed_dataset
@@ -17,6 +18,7 @@ __all__ = [
     'CaptionInferencer',
     'DetectionInferencer',
     'EmbeddedDataset',
+    'Florence2Inferencer',
     'FusedRetrievalInferencer',
     'TwoTowerInferencer',
     'VQAInferencer',

@@ -1,5 +1,6 @@
 """Pictures of runs and results; matplotlib is imported when something is drawn."""
 
+from florence.visualization.answers import AnsweredImage, draw_answer_sheet
 from florence.visualization.attention import AttendedImage, draw_attention_sheet
 from florence.visualization.captions import CaptionedImage, draw_caption_sheet
 from florence.visualization.class_colors import class_colors
@@ -12,6 +13,7 @@ from florence.visualization.log_records import read_log_records
 from florence.visualization.retrieval_queries import search_images, search_texts
 
 __all__ = [
+    'AnsweredImage',
     'AttendedImage',
     'BoxSet',
     'CaptionedImage',
@@ -23,6 +25,7 @@ __all__ = [
     'ImageQuery',
     'TextQuery',
     'class_colors',
+    'draw_answer_sheet',
     'draw_attention_sheet',
     'draw_boxes',
     'draw_caption_sheet',

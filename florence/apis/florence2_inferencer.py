@@ -1,0 +1,159 @@
+"""Florence-2 on a user's own images: any of its tasks, or one that the user has registered."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from florence.apis.model_loading import build_model, load_weights, usable_device
+from florence.datasets.transforms import LoadImage, ResizeWhole
+from florence.models.florence2 import Florence2
+from florence.models.seq2seq import Hypothesis
+from florence.tasks.florence2.box_scores import box_scores
+from florence.tasks.florence2.parsers import ParserOptions
+from florence.tasks.florence2.prompts import PromptInput
+from florence.tasks.florence2.task import get_task, make_prompt
+from florence.visualization import AnsweredImage, draw_answer_sheet
+
+MAX_ROWS = 50
+REGIONS = ('boxes', 'quads', 'polygons')
+
+Question = str | tuple[str, PromptInput]
+
+
+class Florence2Inferencer:
+    """A Florence-2 model on images given by path.
+
+    Args:
+        config: Config of the model or its path; its `image_size` is the side of the network input, or height and width.
+        checkpoint: Weights; None leaves random ones, for a tokenizer with a ready vocabulary only.
+        device: Where the model runs.
+        batch_size: Prompts at a time.
+        parser: Arguments of `ParserOptions`: how answers are read.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint does not exist.
+        ValueError: If they do not fit each other, or the config has no Florence-2, or there is no such device.
+    """
+
+    def __init__(
+        self,
+        config: str | Config,
+        checkpoint: str | None = None,
+        device: str | torch.device = 'cpu',
+        batch_size: int = 16,
+        parser: dict | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f'batch_size must be 1 or more, got {batch_size}.')
+        if not isinstance(config, Config):
+            if not Path(config).is_file():
+                raise FileNotFoundError(f'no config file {config!r}: give the path of a config in configs/florence2/.')
+            config = Config.fromfile(config)
+        model = build_model(config, 'florence')
+        if not isinstance(model, Florence2):
+            raise ValueError('this config has no model of type Florence2: give a config of configs/florence2/.')
+        if checkpoint is None:
+            print_log('no checkpoint was given: the weights are random.', logger='current', level=logging.WARNING)
+        else:
+            load_weights(model, checkpoint)
+        self.model = model.to(usable_device(device)).eval()
+        size = config.get('image_size', 768)
+        height, width = (size, size) if isinstance(size, int) else size
+        self.load, self.resize = LoadImage(), Compose([ResizeWhole(height, width)])
+        self.batch_size, self.parser = batch_size, ParserOptions(**(parser or {}))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        paths: Sequence[str | os.PathLike],
+        questions: Sequence[Question],
+        *,
+        score_mode: str = 'loc',
+        out_dir: str | os.PathLike | None = None,
+    ) -> list[dict[str, Any]]:
+        """Ask about images; each is encoded once, however many questions there are.
+
+        Args:
+            paths: Image files.
+            questions: Task tags such as '<OD>', or pairs of tag and input such as ('<VQA>', 'what is it?'); see
+                `florence.tasks.florence2.prompts.input_text`.
+            score_mode: How regions are scored, see `florence.tasks.florence2.box_scores`.
+            out_dir: Draw `florence2.png` there, of the first 50 answers.
+
+        Returns:
+            Per image and question, image by image: `path`, `task`, `input`, `answer`, the text as it was written, and what is
+            read in it: `text`, or `labels` and `boxes`, `quads` or `polygons` in pixels of the file, with `scores`.
+
+        Raises:
+            KeyError: If a task is unknown.
+            ValueError: If there is no image or question, an input is missing or wrong, or a file is no readable image; names it.
+        """
+        if isinstance(paths, str | os.PathLike) or isinstance(questions, str) or not paths or not questions:
+            raise ValueError('expected a list of one image or more and a list of one question or more.')
+        asked = [(question, None) if isinstance(question, str) else question for question in questions]
+        results: list[dict[str, Any]] = []
+        shown: list[AnsweredImage] = []
+        for path in paths:
+            image = self.load({'img_path': str(path), 'sample_id': str(path)})['img']
+            size = (image.shape[1], image.shape[0])
+            prompts = [make_prompt(tag, prompt_input, size) for tag, prompt_input in asked]
+            for (tag, prompt_input), answer in zip(asked, self._answers(image, prompts, str(path)), strict=True):
+                results.append(
+                    {'path': str(path), 'task': tag, 'input': prompt_input, **self._read(tag, answer, size, score_mode)}
+                )
+                if out_dir is not None and len(shown) < MAX_ROWS:
+                    shown.append(_panel(image, results[-1]))
+        if out_dir is not None:
+            draw_answer_sheet(shown, Path(out_dir) / 'florence2.png')
+            if len(results) > MAX_ROWS:
+                print_log(f'florence2.png shows {MAX_ROWS} of {len(results)} answers.', logger='current')
+        return results
+
+    def _answers(self, image: np.ndarray, prompts: list[str], name: str) -> list[Hypothesis]:
+        pixels = torch.from_numpy(self.resize({'img': image})['img']).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+        tokens = self.model.encode_images(self.model.data_preprocessor({'inputs': [pixels]})['inputs'])
+        return [
+            best
+            for start in range(0, len(prompts), self.batch_size)
+            for best, *_ in self.model.generate(
+                tokens,
+                prompts[start : start + self.batch_size],
+                names=[name] * len(prompts[start : start + self.batch_size]),
+            )
+        ]
+
+    def _read(self, tag: str, answer: Hypothesis, size: tuple[int, int], score_mode: str) -> dict[str, Any]:
+        text, spans = self.model.tokenizer.tokenizer.decode_with_spans(answer.tokens)
+        parsed = get_task(tag).parser(text, size, self.parser)
+        if 'spans' in parsed:
+            parsed['scores'] = box_scores(parsed, answer.log_probs[: len(spans)], spans, score_mode)
+        return {'answer': text, **{key: value for key, value in parsed.items() if not key.endswith('spans')}}
+
+
+def _panel(image: np.ndarray, result: dict[str, Any]) -> AnsweredImage:
+    """The picture of one result."""
+    task = result['task'] if result['input'] is None else f'{result["task"]} {result["input"]}'
+    kind = next((kind for kind in REGIONS if result.get(kind)), None)
+    if kind is None:
+        return AnsweredImage(image, task, result['answer'])
+    outlines = [[_corners(region)] if kind != 'polygons' else region for region in result[kind]]
+    labels = [
+        f'{label} {score:.2f}'.strip() if kind == 'boxes' else label
+        for label, score in zip(result['labels'], result['scores'], strict=True)
+    ]
+    return AnsweredImage(image, task, result['answer'], outlines, labels, filled=kind == 'polygons')
+
+
+def _corners(region: Sequence[float]) -> Sequence[float]:
+    if len(region) != 4:
+        return region
+    x1, y1, x2, y2 = region
+    return [x1, y1, x2, y1, x2, y2, x1, y2]

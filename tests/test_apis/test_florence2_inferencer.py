@@ -1,0 +1,95 @@
+"""Florence-2 on image files."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from PIL import Image
+
+from florence.apis import Florence2Inferencer
+from florence.datasets.digit_scenes import DigitSceneRecords
+from florence.registry import MODELS
+
+CONFIG = 'configs/florence2/florence2-nano_25min_digits.py'
+SCENES = dict(num_scenes=3, split='train', recipe=dict(image_size=64))
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """A checkpoint with a vocabulary, and three pictures, one of them wide."""
+    folder = tmp_path_factory.mktemp('florence2')
+    config = Config.fromfile(CONFIG)
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('florence'):
+        model = MODELS.build(config.model)
+    scenes = DigitSceneRecords(**SCENES)
+    model.tokenizer.tokenizer.train(list(scenes.captions()))
+    for parameter in model.language_model.parameters():
+        parameter.data.mul_(8)  # so that answers are not all alike
+    torch.save({'state_dict': model.state_dict()}, folder / 'model.pth')
+    for number in range(len(scenes)):
+        picture = Image.fromarray(scenes[number]['img'])
+        picture.resize((640, 480) if number == 2 else (64, 64)).save(folder / f'{number}.png')
+    config.model.search.max_new_tokens = 12
+    config.dump(folder / 'config.py')
+    return folder
+
+
+def paths(folder):
+    return [str(folder / f'{number}.png') for number in range(3)]
+
+
+def test_answers_are_those_of_the_model_and_are_drawn(trained, tmp_path):
+    inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
+    asked = ['<CAPTION>', '<OD>', ('<VQA>', 'how many digits are there?'), ('<REGION_TO_CATEGORY>', [10, 10, 30, 30])]
+    results = inferencer(paths(trained), asked, out_dir=tmp_path)
+    assert [result['task'] for result in results[:4]] == ['<CAPTION>', '<OD>', '<VQA>', '<REGION_TO_CATEGORY>']
+    assert len(results) == 12 and results[3]['path'] == paths(trained)[0] and results[3]['input'] == [10, 10, 30, 30]
+    image = np.asarray(Image.open(paths(trained)[0]))
+    inputs = inferencer.model.data_preprocessor({'inputs': [torch.from_numpy(image.copy()).permute(2, 0, 1)]})['inputs']
+    (found,) = inferencer.model.generate(inferencer.model.encode_images(inputs), ['What does the image describe?'])
+    assert results[0]['answer'] == inferencer.model.tokenizer.tokenizer.decode(found[0].tokens)
+    assert set(results[1]) >= {'labels', 'boxes', 'scores'} and 'text' in results[2]
+    assert Image.open(tmp_path / 'florence2.png').size[0] > 600
+    json.dumps(results)
+
+
+def test_regions_are_in_pixels_of_the_file(trained, monkeypatch):
+    inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
+    words = inferencer.model.tokenizer.tokenizer
+    tokens = tuple(words.encode_targets(['seven<loc_0><loc_0><loc_499><loc_999>'], ['x'])['input_ids'][0, 1:-1].tolist())
+    answer = type('Answer', (), {'tokens': tokens, 'log_probs': (-0.5,) * len(tokens)})
+    monkeypatch.setattr(inferencer.model, 'generate', lambda *_, **__: [[answer]])
+    (result,) = inferencer([paths(trained)[2]], ['<OD>'])
+    assert result['labels'] == ['seven'] and result['scores'] == [pytest.approx(np.exp(-0.5))]
+    assert result['boxes'][0] == pytest.approx([0.32, 0.24, 319.68, 479.76])
+
+
+@pytest.mark.parametrize(
+    ('questions', 'kind', 'message'),
+    [
+        ([], ValueError, 'a list of one question or more'),
+        ('<OD>', ValueError, 'a list of one question or more'),
+        (['<ODD>'], KeyError, "no task '<ODD>'; known: <CAPTION>"),
+        ([('<OD>', 'cats')], ValueError, 'task <OD> takes no input'),
+        (['<VQA>'], ValueError, 'task <VQA> needs a text'),
+        ([('<REGION_TO_OCR>', 'here')], ValueError, 'needs a region'),
+    ],
+)
+def test_mistakes_get_a_sentence(trained, questions, kind, message):
+    inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
+    with pytest.raises(kind, match=message):
+        inferencer(paths(trained), questions)
+
+
+def test_other_configs_and_missing_files_are_named(trained):
+    with pytest.raises(ValueError, match='no model of type Florence2'):
+        Florence2Inferencer('configs/unicl/unicl_coswin-nano_10min_digits.py')
+    with pytest.raises(FileNotFoundError, match="no config file 'none.py'"):
+        Florence2Inferencer('none.py')
+    inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
+    with pytest.raises(ValueError, match='missing.png'):
+        inferencer([str(trained / 'missing.png')], ['<OD>'])
