@@ -22,6 +22,7 @@ TINY = dict(embed_dims=(8, 16, 24, 32), depths=(1, 1, 1, 1), num_heads=(1, 1, 2,
 PATHS = dict(img_prefix='', data_prefix=dict(img=''), ann_file='ann.json')
 SIZES = {
     'CoSwin': dict(arch=TINY, window_size=None, drop_path_rate=0.0, init_cfg=None),
+    'DaViT': dict(arch=TINY, init_cfg=None),
     'SwinTransformer': dict(embed_dims=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], init_cfg=None, convert_weights=False),
     'ResNet': dict(depth=18, base_channels=16, init_cfg=None),
     'DyHead': dict(num_blocks=1),
@@ -110,6 +111,8 @@ def shrink(node, folder, widths):
         changes['num_classes'] = len(CLASSES)
     if 'scale' in node:
         changes['scale'] = [(128, 64), (128, 96)] if isinstance(node['scale'][0], list | tuple) else (128, 96)
+    if kind == 'RandomChoiceResize':
+        changes['scales'] = [(64, 128), (96, 128)]
     if 'num_workers' in node:
         changes |= dict(num_workers=0, persistent_workers=False)
     changes |= {key: value for key, value in NUMBERS.items() if key in node}
@@ -123,7 +126,7 @@ def shrunk(name, folder, work_dir):
     """The config of two steps on the small set."""
     cfg = load_config(str(REPO_ROOT / 'configs' / f'{name}.py'))
     text = str(cfg.model)
-    arch = next((arch for arch in ('tiny', 'base', 'huge') if f"'{arch}'" in text), None)
+    arch = next((arch for arch in ('tiny', 'base', 'huge') if f"{arch}'" in text), None)
     widths = dict(zip(ARCHS[arch]['embed_dims'], TINY['embed_dims'])) if arch else {}
     if 'ResNet' in text:
         widths = {256: 16, 512: 32, 1024: 64, 2048: 128}
@@ -158,6 +161,9 @@ RECIPES = (
     'dyhead/mask-rcnn_coswin-t_1x_coco',
     'dyhead/cascade-mask-rcnn_coswin-b_3x-ms_coco',
     'dyhead/dino-4scale_coswin-t_12e_coco',
+    'davit/mask-rcnn_davit-t_1x_coco',
+    'davit/mask-rcnn_davit-florence2-b_1x_coco',
+    'davit/dino-4scale_davit-florence2-b_12e_coco',
     'dyhead/soft-teacher_faster-rcnn-dyhead6_coswin-t_180k_coco-10pct',
     'zero_shot_detection/vocabulary-dyhead8_coswin-h_12e_flod9m',
     'zero_shot_detection/zsd-dyhead8_coswin-h_12e_flod9m',
