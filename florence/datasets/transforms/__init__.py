@@ -19,7 +19,7 @@
 | `imgs`, `original_shape`, `img_shape`, `num_missing_frames` | `DecodeVideo` | `(H, W, 3)` uint8 RGB each; `(H, W)`; stand-ins |
 | `img`, `ori_shape` | `LoadImage` | `(H, W, 3)` uint8 RGB; size of the file's image, `(H, W)` |
 | `label` | `HashTextLabel` | identity of the text before any template, int in `[0, 2**63)` |
-| `record` | data set, `InstancesToRecord` | all that is known of an image, for Florence-2: texts, regions, triplets, questions |
+| `record` | data set, `AnnotationsToRecord` | all that is known of an image, for Florence-2: texts, regions, triplets, questions |
 | `task`, `prompt`, `target` | `DrawTasks` | tags, what is asked, what is to be answered, tuples of str |
 | `task`, `prompt`, `references`, `truth` | `AskTask` | of each prompt: its tag, the right answers, the regions asked about |
 | `is_templated` | `ExpandShortText` | whether a template changed `text` |
@@ -28,6 +28,7 @@ Randomness comes from Python's and numpy's global generators, which the training
 the training (`florence.loading`).
 """
 
+from florence.datasets.transforms.annotations_to_record import AnnotationsToRecord
 from florence.datasets.transforms.ask_task import AskTask
 from florence.datasets.transforms.blank_image import BlankImage
 from florence.datasets.transforms.decode_video import DecodeVideo
@@ -35,7 +36,6 @@ from florence.datasets.transforms.draw_tasks import DrawTasks
 from florence.datasets.transforms.expand_short_text import ExpandShortText
 from florence.datasets.transforms.for_each_image import ForEachImage
 from florence.datasets.transforms.hash_text_label import HashTextLabel
-from florence.datasets.transforms.instances_to_record import InstancesToRecord
 from florence.datasets.transforms.load_image import LoadImage
 from florence.datasets.transforms.open_video import OpenVideo
 from florence.datasets.transforms.pack_attributes import PackAttributes
@@ -53,8 +53,8 @@ from florence.datasets.transforms.resize_whole import ResizeWhole
 from florence.datasets.transforms.sample_clips import SampleClips
 
 __all__ = [
-    'AskTask', 'BlankImage', 'DecodeVideo', 'DrawTasks', 'ExpandShortText', 'ForEachImage', 'HashTextLabel',
-    'InstancesToRecord', 'LoadImage', 'OpenVideo', 'PackAttributes', 'PackImageText', 'PackImages',
+    'AnnotationsToRecord', 'AskTask', 'BlankImage', 'DecodeVideo', 'DrawTasks', 'ExpandShortText',
+    'ForEachImage', 'HashTextLabel', 'LoadImage', 'OpenVideo', 'PackAttributes', 'PackImageText', 'PackImages',
     'PackVideoText', 'PickCaption', 'RandAugment', 'RandAugmentClip', 'RandomFlip', 'RandomResizedCrop',
     'RepeatFrame', 'ResizeCenterCrop', 'ResizeWhole', 'SampleClips',
 ]  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from florence.datasets.bad_samples import BadSample
-from florence.datasets.transforms import AskTask, DrawTasks, InstancesToRecord
+from florence.datasets.transforms import AnnotationsToRecord, AskTask, DrawTasks
 
 RECORD = {
     'image': 'a.png',
@@ -86,10 +86,24 @@ def test_instances_of_detection_sets_become_records():
         dict(bbox=[0, 0, 9, 9], bbox_label=0, ignore_flag=1),
         dict(bbox=[1, 1, 2, 2], bbox_label=0, ignore_flag=0, mask={'counts': b'', 'size': [9, 9]}),
     ]
-    results = InstancesToRecord().transform({'img_path': 'b.png', 'instances': instances, 'classes': ('cat', 'dog')})
+    results = AnnotationsToRecord().transform({'img_path': 'b.png', 'instances': instances, 'classes': ('cat', 'dog')})
     assert results['record']['regions'] == [
         {'box': [0, 0, 5, 5], 'phrase': 'dog', 'polygons': [[0, 0, 5, 0, 5, 5]]},
         {'box': [1, 1, 2, 2], 'phrase': 'cat'},
     ]
     with pytest.raises(KeyError, match='pass classes='):
-        InstancesToRecord().transform({'img_path': 'b.png', 'instances': instances})
+        AnnotationsToRecord().transform({'img_path': 'b.png', 'instances': instances})
+
+
+def test_captions_and_questions_become_records():
+    results = AnnotationsToRecord().transform({'img_path': 'b.png', 'captions': ('a dog', 'a cat')})
+    assert results['record'] == {'image': 'b.png', 'texts': {'brief': ['a dog', 'a cat']}}
+    results = AnnotationsToRecord(caption_kind='detailed').transform({'img_path': 'b.png', 'text': 'a dog'})
+    assert results['record']['texts'] == {'detailed': ['a dog']}
+    asked = {'img_path': 'b.png', 'text': 'what is it?', 'answers': ('dog', 'dog', 'cat'), 'img': np.zeros((4, 4, 3), np.uint8)}
+    results = AskTask('<VQA>').transform(AnnotationsToRecord().transform(asked))
+    assert results['prompt'] == ('what is it?',) and results['references'] == (('dog', 'dog', 'cat'),)
+    with pytest.raises(KeyError, match='needs instances, captions or text, b.png has img_path'):
+        AnnotationsToRecord().transform({'img_path': 'b.png'})
+    with pytest.raises(ValueError, match="one of brief, detailed, more_detailed, got 'short'"):
+        AnnotationsToRecord(caption_kind='short')
