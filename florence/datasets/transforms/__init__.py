@@ -19,7 +19,7 @@
 | `imgs`, `original_shape`, `img_shape`, `num_missing_frames` | `DecodeVideo` | `(H, W, 3)` uint8 RGB each; `(H, W)`; stand-ins |
 | `img`, `ori_shape` | `LoadImage` | `(H, W, 3)` uint8 RGB; size of the file's image, `(H, W)` |
 | `label` | `HashTextLabel` | identity of the text before any template, int in `[0, 2**63)` |
-| `record` | data set, `AnnotationsToRecord` | all that is known of an image, for Florence-2: texts, regions, triplets, questions |
+| `record` | data set, `AnnotationsToRecord` | what is known of an image, for Florence-2: texts, regions, triplets, questions |
 | `task`, `prompt`, `target` | `DrawTasks` | tags, what is asked, what is to be answered, tuples of str |
 | `task`, `prompt`, `references`, `truth` | `AskTask` | of each prompt: its tag, the right answers, the regions asked about |
 | `is_templated` | `ExpandShortText` | whether a template changed `text` |
