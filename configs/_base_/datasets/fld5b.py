@@ -1,6 +1,6 @@
 # Records as those of FLD-5B (arXiv 2311.06242, section 4: 126 M images, 500 M texts, 1.3 B regions, 3.6 B phrases with regions;
-# not public): data/fld5b/records.jsonl, one image a line with texts, regions and triplets. The paper does not say how often it draws
-# which task; ours are even, but for detection and grounding, whose records are the most.
+# not public): data/fld5b/records.jsonl, one image a line with texts, regions and triplets. The paper does not say how often it
+# draws which task; ours are even, but for detection and grounding, whose records are the most.
 default_scope = 'florence'
 image_size = 384
 data_root = 'data/fld5b/'
