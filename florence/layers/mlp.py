@@ -26,6 +26,7 @@ class Mlp(nn.Module):
         drop_rate: float = 0.0,
     ) -> None:
         super().__init__()
+        self.hidden_dims = hidden_dims
         self.fc1 = Linear(embed_dims, hidden_dims)
         self.act = act_layer()
         self.fc2 = Linear(hidden_dims, embed_dims)
@@ -33,7 +34,7 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(..., embed_dims)` to the same shape."""
-        return in_parts(self._on_tokens, x.flatten(0, -2), self.fc1.out_features).view_as(x)
+        return in_parts(self._on_tokens, x.flatten(0, -2), self.hidden_dims).view_as(x)
 
     def _on_tokens(self, x: Tensor) -> Tensor:
         """`(N, embed_dims)` to the same shape."""
