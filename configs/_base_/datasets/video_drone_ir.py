@@ -1,6 +1,6 @@
 # What flies in infrared videos: airplane, bird, drone or helicopter, 48 real videos of 300 frames
 # (DroneDetectionThesis/Drone-detection-dataset, CC0). Every second one trains, the others test. Small frames for a CPU; four
-# clips of a test video.
+# clips of a test video. Areas are averaged where frames shrink: what flies is a few pixels, which bilinear sampling may miss.
 default_scope = 'mmaction'
 data_root = 'data/video_drone_ir/'
 image_size = 96
@@ -10,7 +10,7 @@ train_pipeline = [
     dict(type='florence.SampleClips', clip_len=8, frame_interval=8),
     dict(type='florence.DecodeVideo'),
     dict(type='RandomResizedCrop', area_range=(0.5, 1.0)),
-    dict(type='Resize', scale=(image_size, image_size), keep_ratio=False),
+    dict(type='Resize', scale=(image_size, image_size), keep_ratio=False, interpolation='area'),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
@@ -19,7 +19,7 @@ test_pipeline = [
     dict(type='florence.OpenVideo'),
     dict(type='florence.SampleClips', clip_len=8, frame_interval=8, num_clips=4, test_mode=True),
     dict(type='florence.DecodeVideo'),
-    dict(type='Resize', scale=(image_size, image_size), keep_ratio=False),
+    dict(type='Resize', scale=(image_size, image_size), keep_ratio=False, interpolation='area'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
