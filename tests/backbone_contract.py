@@ -7,6 +7,7 @@ on.
 import copy
 from collections.abc import Callable, Sequence
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -163,3 +164,19 @@ def _saved_bytes(model: nn.Module, x: Tensor) -> int:
     parameters = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     assert outputs
     return sum(size for pointer, size in storages.items() if pointer not in parameters)
+
+
+each_check = pytest.mark.parametrize(
+    'check',
+    [
+        check_shapes,
+        check_outputs_see_every_pixel,
+        check_gradients,
+        check_state_dict,
+        check_determinism,
+        check_bfloat16,
+        check_checkpointing,
+        check_checkpointing_saves_memory,
+    ],
+    ids=lambda check: check.__name__,
+)

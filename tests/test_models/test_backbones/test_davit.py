@@ -28,20 +28,7 @@ def shaken(model: nn.Module) -> nn.Module:
 
 
 @each_build
-@pytest.mark.parametrize(
-    'check',
-    [
-        contract.check_shapes,
-        contract.check_outputs_see_every_pixel,
-        contract.check_gradients,
-        contract.check_state_dict,
-        contract.check_determinism,
-        contract.check_bfloat16,
-        contract.check_checkpointing,
-        contract.check_checkpointing_saves_memory,
-    ],
-    ids=lambda check: check.__name__,
-)
+@contract.each_check
 def test_contract(build, check):
     check(build)
 
