@@ -28,9 +28,12 @@ def token_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> tupl
     Returns:
         Scalars, fp32 (fp64 for fp64); the first can be differentiated once.
     """
-    if torch.is_autocast_enabled(hidden.device.type):
-        hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
-    total, num_right = _SummedCrossEntropy.apply(hidden, weight, targets, torch.is_grad_enabled())
+    device = hidden.device.type
+    if torch.is_autocast_enabled(device):
+        hidden = hidden.to(torch.get_autocast_dtype(device))
+    # Factors in half precision, sums in fp32: autocast would round them too.
+    with torch.autocast(device, enabled=False):
+        total, num_right = _SummedCrossEntropy.apply(hidden, weight, targets, torch.is_grad_enabled())
     return total / len(targets), num_right / len(targets)
 
 
