@@ -22,14 +22,15 @@ class MapPositions(nn.Module):
     Args:
         embed_dims: Channels C.
         max_size: Longest side of a map.
+        init_std: Standard deviation of the initial positions.
     """
 
-    def __init__(self, embed_dims: int, max_size: int) -> None:
+    def __init__(self, embed_dims: int, max_size: int, init_std: float) -> None:
         super().__init__()
         self.row_embeddings = nn.Embedding(max_size, embed_dims // 2)
         self.column_embeddings = nn.Embedding(max_size, embed_dims - embed_dims // 2)
         for table in (self.row_embeddings, self.column_embeddings):
-            nn.init.normal_(table.weight, std=0.02)
+            nn.init.normal_(table.weight, std=init_std)
 
     def forward(self, height: int, width: int) -> Tensor:
         """Positions `(H W, C)`.
@@ -84,11 +85,21 @@ class ImageTokens(nn.Module):
         embed_dims: Width D of the tokens.
         max_map_size: Longest side of a map.
         max_frames: Largest number of frames.
+        position_std: Standard deviation of the initial positions. The release's 0.02 is lost beside features of size one until a
+            long training has found it; a small model starts with larger ones.
     """
 
-    def __init__(self, in_channels: int, embed_dims: int, *, max_map_size: int = 50, max_frames: int = 100) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        embed_dims: int,
+        *,
+        max_map_size: int = 50,
+        max_frames: int = 100,
+        position_std: float = 0.02,
+    ) -> None:
         super().__init__()
-        self.image_pos_embed = MapPositions(in_channels, max_map_size)
+        self.image_pos_embed = MapPositions(in_channels, max_map_size, position_std)
         self.visual_temporal_embed = FramePositions(in_channels, max_frames)
         self.image_projection = Linear(in_channels, embed_dims, bias=False)
         self.image_proj_norm = nn.LayerNorm(embed_dims)
