@@ -12,6 +12,7 @@ from florence.engine.config_files import load_config
 from florence.engine.launch import (
     add_common_arguments, build_runner, default_work_dir, prepare_distributed, use_test_time_augmentation,
 )  # fmt: skip
+from florence.user_errors import ending_in_words
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,7 +38,10 @@ def main() -> None:
     prepare_distributed(cfg, args.launcher)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
     cfg.load_from = args.checkpoint
-    metrics = build_runner(cfg).test()
+    # All weights are the checkpoint's: what a training started from need not be here.
+    cfg.init_weights_for_test_or_val = False
+    with ending_in_words():
+        metrics = build_runner(cfg).test()
     if args.out and is_main_process():
         write_json(args.out, metrics)
 

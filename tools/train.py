@@ -9,6 +9,7 @@ from florence.engine.config_files import load_config
 from florence.engine.launch import (
     add_common_arguments, build_runner, default_work_dir, prepare_distributed, use_amp, use_checkpoint,
 )  # fmt: skip
+from florence.user_errors import ending_in_words
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,7 +45,8 @@ def main() -> None:
     except (FileNotFoundError, KeyError, ValueError) as error:
         sys.exit(f'error: {error.args[0]}')
     prepare_distributed(cfg, args.launcher)
-    build_runner(cfg).train()
+    with ending_in_words():
+        build_runner(cfg).train()
 
 
 if __name__ == '__main__':

@@ -16,6 +16,7 @@
 
 import atexit
 import functools
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +117,11 @@ def _pretrained_weights_fit(module: Any) -> Iterator[None]:
     load = module.PretrainedInit.__call__
 
     def load_what_fits(self: Any, target: Any) -> None:
+        if '://' not in self.checkpoint and not os.path.exists(self.checkpoint):
+            raise FileNotFoundError(
+                f'init_cfg of {type(target).__name__}: no checkpoint {self.checkpoint}. If it is that of another recipe, train '
+                'that one first (see the comment of the config), or name yours: --cfg-options KEY.init_cfg.checkpoint=FILE.'
+            )
         fitting = 0
 
         def count(_: Any, weights: dict[str, Any], prefix: str, *__: Any) -> None:

@@ -70,6 +70,8 @@ def check_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
         parts = key.split('.')
         for depth, part in enumerate(parts):
             where = '.'.join(parts[:depth]) or 'the config'
+            if depth == 0 and part in node and _is_variable(part, node[part]):
+                raise KeyError(_used_before(part, cfg))
             if isinstance(node, list | tuple):
                 if not part.isdigit() or int(part) >= len(node):
                     raise KeyError(f'--cfg-options {key}: {where} is a list of {len(node)}, {part!r} is no index of it.')
@@ -79,13 +81,63 @@ def check_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
             elif '.'.join(parts[: depth + 1]) in OPTIONAL_ENTRIES:
                 break
             elif isinstance(node, Mapping):
-                if depth == len(parts) - 1 and depth > 0 and 'type' in node:
+                kind = options.get(f'{where}.type', node.get('type'))
+                arguments = () if kind is None else _arguments(kind, node.get('_scope_', cfg.get('default_scope')))
+                if depth == len(parts) - 1 and depth > 0 and (arguments is None or part in arguments):
                     break
-                close = difflib.get_close_matches(part, list(node), n=1)
+                close = difflib.get_close_matches(part, [*node, *(arguments or ())], n=1)
                 hint = f" Did you mean '{close[0]}'?" if close else f' It has: {", ".join(map(str, node))}.'
                 raise KeyError(f"--cfg-options {key}: no '{part}' in {where}.{hint}")
             else:
                 raise KeyError(f'--cfg-options {key}: {where} is {node!r}, it has no parts.')
+
+
+def _is_variable(name: str, value: Any) -> bool:
+    """Whether a top-level entry is a variable of the file: a plain value that no runner reads."""
+    from mmengine.runner import FlexibleRunner, Runner
+
+    read = {
+        *inspect.signature(Runner).parameters,
+        *inspect.signature(FlexibleRunner).parameters,
+        *OPTIONAL_ENTRIES,
+        'runner_type',
+    }
+    return name not in read and not isinstance(value, Mapping | list | tuple)
+
+
+def _used_before(variable: str, cfg: Config) -> str:
+    """Why an override of a variable would do nothing, and what to override instead."""
+    value = cfg[variable]
+    found = _plain_values(cfg.to_dict())
+    places = [path for path, other in found if '.' in path and type(other) is type(value) and other == value]
+    hint = f': override {", ".join(places[:6])}' if places else ''
+    return f'--cfg-options {variable}: it is a variable of the config file, which has used it already{hint}.'
+
+
+def _plain_values(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping | list | tuple):
+        for key, value in node.items() if isinstance(node, Mapping) else enumerate(node):
+            yield from _plain_values(value, f'{path}.{key}' if path else str(key))
+    else:
+        yield path, node
+
+
+def _arguments(kind: Any, scope: str | None) -> set[str] | None:
+    """Arguments that a type takes; None = any, or nobody knows."""
+    try:
+        target = resolve_type(kind, scope)
+    except (KeyError, ImportError):
+        return None
+    names: set[str] = {'_scope_'}
+    for owner in inspect.getmro(target) if inspect.isclass(target) else (target,):
+        function = vars(owner).get('__init__') if inspect.isclass(owner) else owner
+        if function is None:
+            continue
+        parameters = inspect.signature(function).parameters.values()
+        names |= {parameter.name for parameter in parameters}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            return names
+    return None
 
 
 def iter_types(node: Any, path: str = '', scope: str | None = None) -> Iterator[tuple[str, Any, str | None]]:

@@ -11,8 +11,9 @@ def cfg():
     return Config(
         dict(
             default_scope='florence',
+            size=4,
             model=dict(type='TwoTower', embed_dims=4, image_tower=dict(type='CoSwin', arch='nano')),
-            train_dataloader=dict(batch_size=2, dataset=dict(pipeline=[dict(type='LoadImage'), dict(type='PackImageText')])),
+            train_dataloader=dict(batch_size=2, x=4, dataset=dict(pipeline=[dict(type='LoadImage'), dict(type='PackImageText')])),
             backbone=dict(_scope_='mmdet', type='ResNet', norm_cfg=dict(type='BN')),
         )
     )
@@ -42,11 +43,20 @@ def test_overrides_that_meet_something(cfg, key):
         ('train_dataloader.dataset.pipeline.x', 'list of 2'),
         ('model.embed_dims.x', 'has no parts'),
         ('zzz', 'It has: default_scope'),
+        ('model.image_tower.drop_path', "Did you mean 'drop_path_rate'"),
+        ('train_dataloader.dataset.pipeline.0.minsize', "Did you mean 'min_size'"),
+        ('size', r'a variable of the config file, which has used it already: override model.embed_dims, train_dataloader.x\.$'),
     ],
 )
 def test_overrides_that_meet_nothing(cfg, key, message):
     with pytest.raises(KeyError, match=message):
         check_overrides(cfg, {key: 1})
+
+
+def test_arguments_are_those_of_the_type_that_another_override_gives(cfg):
+    check_overrides(cfg, {'model.image_tower.type': 'DaViT', 'model.image_tower.out_norms': True})
+    with pytest.raises(KeyError, match="no 'out_norms'"):
+        check_overrides(cfg, {'model.image_tower.out_norms': True})
 
 
 def test_types_come_with_path_and_scope(cfg):
