@@ -133,7 +133,10 @@ def _arguments(kind: Any, scope: str | None) -> set[str] | None:
         function = vars(owner).get('__init__') if inspect.isclass(owner) else owner
         if function is None:
             continue
-        parameters = inspect.signature(function).parameters.values()
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except ValueError:  # a builtin
+            return None
         names |= {parameter.name for parameter in parameters}
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return names

@@ -45,7 +45,7 @@ def test_overrides_that_meet_something(cfg, key):
         ('zzz', 'It has: default_scope'),
         ('model.image_tower.drop_path', "Did you mean 'drop_path_rate'"),
         ('train_dataloader.dataset.pipeline.0.minsize', "Did you mean 'min_size'"),
-        ('size', r'a variable of the config file, which has used it already: override model.embed_dims, train_dataloader.x\.$'),
+        ('size', r'a variable of the config file, which has used it already: override model.embed_dims, train_dataloader.x\.'),
     ],
 )
 def test_overrides_that_meet_nothing(cfg, key, message):
