@@ -62,11 +62,13 @@ class ActionInferencer:
     def _load_recognizer(self, config: Config, checkpoint: str | None, device: str | torch.device) -> None:
         device = usable_device(device)
         self.model = build_model(config, 'mmaction')
+        if checkpoint is None:
+            warn('no checkpoint was given: the weights are random.')
         loaded = {} if checkpoint is None else load_weights(self.model, checkpoint)
         meta = (loaded.get('meta') or {}).get('dataset_meta') or {}
         self.classes = self.classes or tuple(meta.get('classes') or ())
         if not self.classes:
-            warn('the checkpoint names no classes, their numbers stand for them: give names, by --classes of tools/infer.py.')
+            warn('no class names are known, their numbers stand for them: give names, by --classes of tools/infer.py.')
         self.model.to(device).eval()
 
     @torch.no_grad()

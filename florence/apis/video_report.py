@@ -112,7 +112,7 @@ def _retrieval(
     firsts = [sample.text_embeds[0] for sample in samples]
     queries: list[Any] = [search_images(captions[i][0], firsts[i], pictures, videos, captions) for i in places]
     queries += [search_texts(pictures[i], videos[i], captions[i], texts, text_embeds) for i in places]
-    draw_retrieval_gallery(queries, Path(out_dir, 'pictures/retrieval.png'))
+    draw_retrieval_gallery(queries, Path(out_dir, 'pictures/retrieval.png'), found='video')
     right = sum(query.found[0].is_right is True for query in queries)
     content = {'task': 'text-video retrieval', 'num_texts': len(texts), 'shown_queries': len(queries), 'shown_right': right}
     return content, [], {'What texts and videos find': ['pictures/retrieval.png']}

@@ -85,7 +85,7 @@ class VideoRetrievalInferencer:
             pictures = LazyPictures(lambda index: self._picture(found[index]), len(found))
             shown = zip(texts[:MAX_ROWS], text_embeds[:MAX_ROWS], strict=True)
             queries = [search_images(text, embed, pictures, video_embeds) for text, embed in shown]
-            draw_retrieval_gallery(queries, Path(out_dir) / 'retrieval.png')
+            draw_retrieval_gallery(queries, Path(out_dir) / 'retrieval.png', found='video')
             say_left_out(len(texts), 'retrieval.png')
         return [
             {'text': text, 'videos': [{'path': found[i], 'score': s} for i, s in zip(best, row, strict=True)]}

@@ -67,7 +67,7 @@ class ImageQuery:
     found: Sequence[FoundText]
 
 
-def draw_retrieval_gallery(queries: Sequence[TextQuery | ImageQuery], path: str | os.PathLike) -> None:
+def draw_retrieval_gallery(queries: Sequence[TextQuery | ImageQuery], path: str | os.PathLike, *, found: str = 'image') -> None:
     """Draw a row per query: the query at the left, its results best first, right ones green, wrong ones red.
 
     Text queries come first, image queries below them.
@@ -75,6 +75,7 @@ def draw_retrieval_gallery(queries: Sequence[TextQuery | ImageQuery], path: str 
     Args:
         queries: What to show; a text query may have at most five results.
         path: Picture to write; the ending gives the format.
+        found: What the images stand for, for the headings.
 
     Raises:
         ValueError: If there is no query, a text query has more than five results, or an image is not RGB.
@@ -88,9 +89,9 @@ def draw_retrieval_gallery(queries: Sequence[TextQuery | ImageQuery], path: str 
         raise ValueError(f'a row holds {RESULTS_PER_ROW} images, a query has {longest}: give the best only.')
     rows = []
     if text_queries:
-        rows += [_heading('Text to image')] + [_text_query_row(query) for query in text_queries]
+        rows += [_heading(f'Text to {found}')] + [_text_query_row(query) for query in text_queries]
     if image_queries:
-        rows += [_heading('Image to text')] + [_image_query_row(query) for query in image_queries]
+        rows += [_heading(f'{found.capitalize()} to text')] + [_image_query_row(query) for query in image_queries]
     sheet = Image.new('RGB', (WIDTH, sum(row.height for row in rows) + 2 * MARGIN), 'white')
     top = MARGIN
     for row in rows:

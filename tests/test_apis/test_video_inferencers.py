@@ -95,7 +95,8 @@ def test_a_recognizer_without_names_says_so_and_takes_them(videos, tmp_path, mon
     numbered = ActionInferencer(recognizer_config())
     named = ActionInferencer(recognizer_config(), classes=CLASSES)
     named.model.load_state_dict(numbered.model.state_dict())
-    assert len(said) == 1 and 'names no classes, their numbers stand for them: give names, by --classes' in said[0]
+    assert said[0] == said[2] == 'no checkpoint was given: the weights are random.'
+    assert len(said) == 3 and 'no class names are known, their numbers stand for them: give names, by --classes' in said[1]
     numbers, names = ([one['label'] for one in model(videos[:1])[0]['classes']] for model in (numbered, named))
     assert sorted(numbers) == ['0', '1', '2'] and names == [CLASSES[int(number)] for number in numbers]
 
@@ -222,7 +223,7 @@ def test_pictures_are_of_so_many_rows_and_of_what_is_shown(videos, image_checkpo
     assert len(actions(videos, out_dir=tmp_path)) == 3
     assert [clip.frames.shape for clip in drawn] == [(6, 32, 32, 3)] * 2 and all(clip.frames.base is None for clip in drawn)
     assert said == ['actions.png shows the first 2 of 3.']
-    monkeypatch.setattr(video_retrieval_inferencer, 'draw_retrieval_gallery', lambda queries, path: drawn.append(queries))
+    monkeypatch.setattr(video_retrieval_inferencer, 'draw_retrieval_gallery', lambda queries, *_, **__: drawn.append(queries))
     retrieval = VideoRetrievalInferencer(two_tower_config('frames'), image_checkpoint)
     read = retrieval.reader.read
     monkeypatch.setattr(retrieval.reader, 'read', lambda path: sizes.append(path) or read(path))

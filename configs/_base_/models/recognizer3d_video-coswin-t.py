@@ -18,3 +18,4 @@ model = dict(
         average_clips='prob',
     ),
 )
+custom_hooks = [dict(type='florence.NumClassesHook')]
