@@ -25,7 +25,7 @@ class MapPositions(nn.Module):
         init_std: Standard deviation of the initial positions.
     """
 
-    def __init__(self, embed_dims: int, max_size: int, init_std: float) -> None:
+    def __init__(self, embed_dims: int, max_size: int, init_std: float = 0.02) -> None:
         super().__init__()
         self.row_embeddings = nn.Embedding(max_size, embed_dims // 2)
         self.column_embeddings = nn.Embedding(max_size, embed_dims - embed_dims // 2)

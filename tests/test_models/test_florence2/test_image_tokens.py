@@ -45,3 +45,9 @@ def test_what_has_no_position_is_refused(shape, message):
         ImageTokens(4, 4, max_map_size=3, max_frames=2)(torch.zeros(shape))
     with pytest.raises(ValueError, match='even number of channels, got 5'):
         ImageTokens(5, 4)
+
+
+def test_initial_positions_are_as_large_as_asked_for():
+    for std in (0.02, 1.0):
+        positions = ImageTokens(64, 32, position_std=std).image_pos_embed
+        assert positions.row_embeddings.weight.std().item() == pytest.approx(std, rel=0.1)
