@@ -1,6 +1,5 @@
 """Florence-2 on a user's own images: any of its tasks, or one that the user has registered."""
 
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from florence.apis.model_loading import build_model, load_weights, usable_device
+from florence.apis.model_loading import build_model, load_weights_if_given, usable_device
 from florence.datasets.transforms import LoadImage, ResizeWhole
 from florence.models.florence2 import Florence2
 from florence.models.seq2seq import Hypothesis
@@ -60,14 +58,11 @@ class Florence2Inferencer:
         model = build_model(config, 'florence')
         if not isinstance(model, Florence2):
             raise ValueError('this config has no model of type Florence2: give a config of configs/florence2/.')
-        if checkpoint is None:
-            print_log('no checkpoint was given: the weights are random.', logger='current', level=logging.WARNING)
-        else:
-            load_weights(model, checkpoint)
+        load_weights_if_given(model, checkpoint)
         self.model = model.to(usable_device(device)).eval()
         size = config.get('image_size', 768)
         height, width = (size, size) if isinstance(size, int) else size
-        self.load, self.resize = LoadImage(), Compose([ResizeWhole(height, width)])
+        self.load, self.resize = LoadImage(), ResizeWhole(height, width)
         self.batch_size, self.parser = batch_size, ParserOptions(**(parser or {}))
 
     @torch.no_grad()

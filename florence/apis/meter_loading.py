@@ -2,14 +2,12 @@
 
 import copy
 import json
-import logging
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.logging import print_log
 
-from florence.apis.model_loading import build_model, load_weights, require_file, usable_device
+from florence.apis.model_loading import build_model, load_weights_if_given, require_file, usable_device
 from florence.engine.strategies.read_checkpoint import read_checkpoint
 from florence.models.vision_language import METERModel
 from florence.tasks.answer_vocabulary import AnswerVocabulary
@@ -53,10 +51,7 @@ def load_meter(
         config = _with_answers(config, checkpoint)
     model = build_model(config, 'florence')
     assert isinstance(model, METERModel)
-    if checkpoint is None:
-        print_log('no checkpoint was given: the weights are random.', logger='current', level=logging.WARNING)
-    else:
-        load_weights(model, checkpoint)
+    load_weights_if_given(model, checkpoint)
     return model.to(device).eval()
 
 

@@ -1,11 +1,13 @@
 """A model from its config and a checkpoint, with one sentence for what can be wrong about either."""
 
+import logging
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint_to_model
 from torch import nn
@@ -60,6 +62,14 @@ def load_weights(model: nn.Module, checkpoint: str) -> dict[str, Any]:
         reason = ' '.join(str(error).split())
         shown = reason if len(reason) <= LONGEST else f'{reason[:LONGEST]} ...'
         raise ValueError(f'checkpoint {checkpoint!r} does not fit this model: {shown}') from error
+
+
+def load_weights_if_given(model: nn.Module, checkpoint: str | None) -> None:
+    """As `load_weights`; without a checkpoint the log says that the weights are random."""
+    if checkpoint is None:
+        print_log('no checkpoint was given: the weights are random.', logger='current', level=logging.WARNING)
+    else:
+        load_weights(model, checkpoint)
 
 
 def require_file(checkpoint: str) -> None:

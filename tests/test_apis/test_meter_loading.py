@@ -69,7 +69,7 @@ def test_a_file_of_answers_that_is_there_must_be_that_of_the_checkpoint(files, t
 
 def test_random_weights_are_said(files, monkeypatch):
     said = []
-    monkeypatch.setattr('florence.apis.meter_loading.print_log', lambda message, **_: said.append(message))
+    monkeypatch.setattr('florence.apis.model_loading.print_log', lambda message, **_: said.append(message))
     load_meter(str(files[0]), str(files[1]))
     assert said == []
     load_meter(str(files[0]))

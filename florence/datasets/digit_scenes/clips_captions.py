@@ -4,9 +4,9 @@
 ground".
 """
 
-from florence.datasets.digit_scenes.captions import GRANULARITIES, with_article
+from florence.datasets.digit_scenes.captions import GRANULARITIES, noun_phrase, with_article
 from florence.datasets.digit_scenes.clips import DigitClip
-from florence.datasets.digit_scenes.scene import DIGIT_NAMES, DigitObject
+from florence.datasets.digit_scenes.scene import DIGIT_NAMES
 
 
 def clip_caption(clip: DigitClip, granularity: str) -> str:
@@ -23,12 +23,8 @@ def clip_caption(clip: DigitClip, granularity: str) -> str:
         raise ValueError(f'clip_caption: granularity must be one of {GRANULARITIES}, got {granularity!r}.')
     if granularity == 'short':
         return f'{with_article(DIGIT_NAMES[clip.actor.digit])} {clip.action}'
-    text = f'{_noun(clip.actor)} {clip.action}'
+    text = f'{noun_phrase(clip.actor, detailed=False)} {clip.action}'
     if granularity == 'medium':
         return text
-    beside = f' beside {_noun(clip.bystander)}' if clip.bystander else ''
+    beside = f' beside {noun_phrase(clip.bystander, detailed=False)}' if clip.bystander else ''
     return f'{text}{beside} on {with_article(clip.frames[0].ground)} ground'
-
-
-def _noun(item: DigitObject) -> str:
-    return with_article(f'{item.color} {DIGIT_NAMES[item.digit]}')

@@ -59,7 +59,7 @@ def rasterized(objects: Sequence[Sequence[Sequence[float]]], image_size: tuple[f
         return np.zeros((height, width), bool)
     # One by one: with numpy 2, pycocotools refuses more than 255 at once.
     encoded = [code for polygon in polygons for code in mask.frPyObjects([polygon], height, width)]
-    return np.any([mask.decode(code) for code in encoded], axis=0)
+    return mask.decode(mask.merge(encoded)).astype(bool)
 
 
 def box_overlap(first: Sequence[float], second: Sequence[float]) -> float:
