@@ -8,9 +8,9 @@ _base_ = [
     '../_base_/schedules/adamw_cosine.py',
 ]
 max_iters = 3000
-warmup_iters = 100
+warmup_iters = 200
 train_cfg = dict(max_iters=max_iters, val_interval=1000)
-optim_wrapper = dict(optimizer=dict(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True))
+optim_wrapper = dict(optimizer=dict(lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-2, by_epoch=False, begin=0, end=warmup_iters),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=warmup_iters, end=max_iters, eta_min=1e-5),

@@ -95,6 +95,27 @@ def test_instances_of_detection_sets_become_records():
         AnnotationsToRecord().transform({'img_path': 'b.png', 'instances': instances})
 
 
+def test_boxes_follow_the_transforms_of_mmdet():
+    from mmdet.datasets.transforms import LoadAnnotations, RandomFlip
+
+    polygon = [[1.0, 2.0, 11.0, 2.0, 11.0, 22.0]]
+    instances = [
+        {'bbox': [1, 2, 11, 22], 'bbox_label': 1, 'ignore_flag': 0, 'mask': polygon},
+        {'bbox': [0, 0, 5, 5], 'bbox_label': 0, 'ignore_flag': 1, 'mask': polygon},
+    ]
+    results = {'img_path': 'b.png', 'img': np.zeros((30, 40, 3), np.uint8), 'instances': instances, 'classes': ('cat', 'dog')}
+    results.update(img_shape=(30, 40), height=30, width=40, ori_shape=(60, 80))
+    for transform in (
+        LoadAnnotations(with_bbox=True, with_mask=True, poly2mask=False),
+        RandomFlip(prob=1.0),
+        AnnotationsToRecord(),
+    ):
+        results = transform(results)
+    (region,) = results['record']['regions']  # what is to be ignored is not asked about
+    assert region == {'box': [29, 2, 39, 22], 'phrase': 'dog', 'polygons': [[39, 2, 29, 2, 29, 22]]}
+    assert results['ori_shape'] == (30, 40)
+
+
 def test_captions_and_questions_become_records():
     results = AnnotationsToRecord().transform({'img_path': 'b.png', 'captions': ('a dog', 'a cat')})
     assert results['record'] == {'image': 'b.png', 'texts': {'brief': ['a dog', 'a cat']}}
