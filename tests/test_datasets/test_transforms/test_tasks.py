@@ -96,7 +96,7 @@ def test_instances_of_detection_sets_become_records():
 
 
 def test_boxes_follow_the_transforms_of_mmdet():
-    from mmdet.datasets.transforms import LoadAnnotations, RandomFlip
+    from mmdet.datasets.transforms import LoadAnnotations, RandomFlip, Resize
 
     polygon = [[1.0, 2.0, 11.0, 2.0, 11.0, 22.0]]
     instances = [
@@ -104,16 +104,13 @@ def test_boxes_follow_the_transforms_of_mmdet():
         {'bbox': [0, 0, 5, 5], 'bbox_label': 0, 'ignore_flag': 1, 'mask': polygon},
     ]
     results = {'img_path': 'b.png', 'img': np.zeros((30, 40, 3), np.uint8), 'instances': instances, 'classes': ('cat', 'dog')}
-    results.update(img_shape=(30, 40), height=30, width=40, ori_shape=(60, 80))
-    for transform in (
-        LoadAnnotations(with_bbox=True, with_mask=True, poly2mask=False),
-        RandomFlip(prob=1.0),
-        AnnotationsToRecord(),
-    ):
+    results.update(img_shape=(30, 40), height=30, width=40, ori_shape=(30, 40))
+    load = LoadAnnotations(with_bbox=True, with_mask=True, poly2mask=False)
+    for transform in (load, Resize(scale=(80, 60)), RandomFlip(prob=1.0), AnnotationsToRecord()):
         results = transform(results)
     (region,) = results['record']['regions']  # what is to be ignored is not asked about
-    assert region == {'box': [29, 2, 39, 22], 'phrase': 'dog', 'polygons': [[39, 2, 29, 2, 29, 22]]}
-    assert results['ori_shape'] == (30, 40)
+    assert region == {'box': [58, 4, 78, 44], 'phrase': 'dog', 'polygons': [[78, 4, 58, 4, 58, 44]]}
+    assert results['ori_shape'] == (60, 80)  # what the boxes now belong to
 
 
 def test_captions_and_questions_become_records():
