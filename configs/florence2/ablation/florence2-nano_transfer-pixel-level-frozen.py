@@ -1,0 +1,3 @@
+# As florence2-nano_transfer-pixel-level.py, with the image tower as the pretraining has left it.
+_base_ = './florence2-nano_transfer-pixel-level.py'
+model = dict(vision_tower=dict(frozen_stages=3))
