@@ -8,7 +8,7 @@ _base_ = [
     '../_base_/datasets/coco_florence2.py',
     '../_base_/schedules/adamw_cosine.py',
 ]
-load_from = 'work_dirs/florence2-nano_15min-64_digits'
+load_from = 'work_dirs/florence2-nano_13min-64_digits'
 model = dict(search=dict(max_new_tokens=300))
 data_root = 'data/bccd/'
 resize = dict(type='ResizeWhole', height=120, width=160)

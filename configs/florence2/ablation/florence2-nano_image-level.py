@@ -2,7 +2,7 @@
 # from this file, and florence2-nano_transfer-*.py train all of them on the same four tasks.
 #   bash tools/florence2_ablation.sh
 # Hardware: two CPU cores, MINUTES minutes for all runs. Table: README.md of configs/florence2.
-_base_ = '../florence2-nano_15min-64_digits.py'
+_base_ = '../florence2-nano_13min-64_digits.py'
 recipe = dict(_base_.recipe, image_size=32, num_objects_probs=(0.8, 0.2))
 max_iters = 1000
 warmup_iters = 100
