@@ -1,5 +1,5 @@
-# Florence-2 (arXiv 2311.06242) on digit scenes, first of three phases: short texts of scenes of one digit at 32 px, from which the
-# image tower learns to see, as UniCL teaches it to in the paper (section 6.1).
+# Florence-2 (arXiv 2311.06242) on digit scenes, first of three phases: short texts of scenes of one digit at 32 px, from which
+# the image tower learns to see, as UniCL teaches it to in the paper (section 6.1).
 # Hardware: two CPU cores, 7 minutes.
 _base_ = './florence2-nano_5min-32_digits.py'
 load_from = None
