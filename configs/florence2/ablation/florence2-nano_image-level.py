@@ -1,6 +1,6 @@
 # What pretraining has to know (arXiv 2311.06242, section 6.3), in small: texts of whole images only. The other levels inherit
-# from this file, and florence2-nano_transfer-*.py train all of them on the same four tasks. All start where the first phase of the
-# twin ends, as the paper's start from UniCL and BART.
+# from this file, and florence2-nano_transfer-*.py train all of them on the same four tasks. All start where the first phase of
+# the twin ends, as the paper's start from UniCL and BART.
 #   bash tools/florence2_ablation.sh
 # Hardware: two CPU cores, MINUTES minutes for all runs. Table: README.md of configs/florence2.
 _base_ = '../florence2-nano_13min-64_digits.py'
