@@ -94,15 +94,20 @@ class DrawTasks(BaseTransform):
         with naming_the_sample(results):
             check_boxes(results['record'], file_size(results))
         rng = random.Random(int(np.random.randint(2**31)))
-        left = {task: targets for task in self.tasks if (targets := targets_of(task, results, self.options, rng))}
-        if not left:
-            raise BadSample(f'the record of sample {results["sample_id"]!r} has no target of {", ".join(self.weights)}')
+        # Targets are written for tasks that are drawn; one that has none is drawn again, which leaves the others their shares.
+        left: dict[Florence2Task, list[Target] | None] = dict.fromkeys(self.tasks)
         drawn: list[tuple[Florence2Task, Target]] = []
         while left and len(drawn) < self.num_tasks:
             (task,) = rng.choices(list(left), [self.weights[task.tag] for task in left])
-            drawn.append((task, left[task].pop(rng.randrange(len(left[task])))))
-            if not left[task]:
+            targets = left[task]
+            if targets is None:
+                targets = left[task] = targets_of(task, results, self.options, rng)
+            if targets:
+                drawn.append((task, targets.pop(rng.randrange(len(targets)))))
+            if not targets:
                 del left[task]
+        if not drawn:
+            raise BadSample(f'the record of sample {results["sample_id"]!r} has no target of {", ".join(self.weights)}')
         results['task'] = tuple(task.tag for task, _ in drawn)
         results['prompt'] = tuple(make_prompt(task.tag, target.prompt_input) for task, target in drawn)
         results['target'] = tuple(target.text for _, target in drawn)
