@@ -12,8 +12,8 @@ warmup_iters = 50
 norm_cfg = dict(type='BN')
 model = dict(
     backbone=dict(arch='nano', init_cfg=None),
-    decode_head=dict(num_classes=11, channels=64, norm_cfg=norm_cfg),
-    auxiliary_head=dict(num_classes=11, channels=32, norm_cfg=norm_cfg),
+    decode_head=dict(num_classes=11, channels=32, norm_cfg=norm_cfg),
+    auxiliary_head=dict(num_classes=11, channels=16, norm_cfg=norm_cfg),
     data_preprocessor=dict(bgr_to_rgb=False),
 )
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
