@@ -124,6 +124,8 @@ def video_retrieve(args: argparse.Namespace) -> list[dict]:
 
 def florence2(args: argparse.Namespace) -> list[dict]:
     inferencer = Florence2Inferencer(find_config(args.model), args.checkpoint, args.device)
+    if args.text is not None and all(get_task(tag).input_kind == 'none' for tag in args.tag):
+        raise ValueError(f'--text {args.text!r} has no use: {", ".join(args.tag)} take no input.')
     questions = [(tag, task_input(tag, args.text)) for tag in args.tag]
     return inferencer(find_images(args.inputs), questions, score_mode=args.scores, out_dir=args.out)
 

@@ -11,17 +11,17 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from florence.apis.model_loading import build_model, load_weights_if_given, usable_device
-from florence.datasets.transforms import LoadImage, ResizeWhole
+from florence.datasets.transforms import LoadImage, ResizePad, ResizeWhole
 from florence.models.florence2 import Florence2
 from florence.models.seq2seq import Hypothesis
 from florence.tasks.florence2.box_scores import box_scores
+from florence.tasks.florence2.canvas import REGIONS, parse_on_canvas
 from florence.tasks.florence2.parsers import ParserOptions
 from florence.tasks.florence2.prompts import PromptInput
 from florence.tasks.florence2.task import get_task, make_prompt
 from florence.visualization import AnsweredImage, draw_answer_sheet
 
 MAX_ROWS = 50
-REGIONS = ('boxes', 'quads', 'polygons')
 
 Question = str | tuple[str, PromptInput]
 
@@ -30,7 +30,8 @@ class Florence2Inferencer:
     """A Florence-2 model on images given by path.
 
     Args:
-        config: Config of the model or its path; its `image_size` is the side of the network input, or height and width.
+        config: Config of the model or its path; its `image_size` is the side of the network input, or height and width, and
+            `keep_ratio=True` says that images are padded to it (`ResizePad`), not stretched.
         checkpoint: Weights; None leaves random ones, for a tokenizer with a ready vocabulary only.
         device: Where the model runs.
         batch_size: Prompts at a time.
@@ -62,7 +63,7 @@ class Florence2Inferencer:
         self.model = model.to(usable_device(device)).eval()
         size = config.get('image_size', 768)
         height, width = (size, size) if isinstance(size, int) else size
-        self.load, self.resize = LoadImage(), ResizeWhole(height, width)
+        self.load, self.resize = LoadImage(), (ResizePad if config.get('keep_ratio') else ResizeWhole)(height, width)
         self.batch_size, self.parser = batch_size, ParserOptions(**(parser or {}))
 
     @torch.no_grad()
@@ -97,13 +98,15 @@ class Florence2Inferencer:
         results: list[dict[str, Any]] = []
         shown: list[AnsweredImage] = []
         for path in paths:
-            image = self.load({'img_path': str(path), 'sample_id': str(path)})['img']
+            loaded = self.load({'img_path': str(path), 'sample_id': str(path)})
+            image = loaded['img']
             size = (image.shape[1], image.shape[0])
-            prompts = [make_prompt(tag, prompt_input, size) for tag, prompt_input in asked]
-            for (tag, prompt_input), answer in zip(asked, self._answers(image, prompts, str(path)), strict=True):
-                results.append(
-                    {'path': str(path), 'task': tag, 'input': prompt_input, **self._read(tag, answer, size, score_mode)}
-                )
+            resized = self.resize(loaded)
+            canvas = resized.get('canvas_shape', size[::-1])[::-1]
+            prompts = [make_prompt(tag, prompt_input, size, canvas) for tag, prompt_input in asked]
+            for (tag, prompt_input), answer in zip(asked, self._answers(resized['img'], prompts, str(path)), strict=True):
+                found = self._read(tag, answer, size, canvas, score_mode)
+                results.append({'path': str(path), 'task': tag, 'input': prompt_input, **found})
                 if out_dir is not None and len(shown) < MAX_ROWS:
                     shown.append(_panel(image, results[-1]))
         if out_dir is not None:
@@ -113,7 +116,7 @@ class Florence2Inferencer:
         return results
 
     def _answers(self, image: np.ndarray, prompts: list[str], name: str) -> list[Hypothesis]:
-        pixels = torch.from_numpy(self.resize({'img': image})['img']).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+        pixels = torch.from_numpy(image).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
         tokens = self.model.encode_images(self.model.data_preprocessor({'inputs': [pixels]})['inputs'])
         return [
             best
@@ -125,9 +128,11 @@ class Florence2Inferencer:
             )
         ]
 
-    def _read(self, tag: str, answer: Hypothesis, size: tuple[int, int], score_mode: str) -> dict[str, Any]:
+    def _read(
+        self, tag: str, answer: Hypothesis, size: tuple[int, int], canvas: tuple[float, float], score_mode: str
+    ) -> dict[str, Any]:
         text, spans = self.model.tokenizer.tokenizer.decode_with_spans(answer.tokens)
-        parsed = get_task(tag).parser(text, size, self.parser)
+        parsed = parse_on_canvas(get_task(tag), text, size, canvas, self.parser)
         if 'spans' in parsed:
             parsed['scores'] = box_scores(parsed, answer.log_probs[: len(spans)], spans, score_mode)
         return {'answer': text, **{key: value for key, value in parsed.items() if not key.endswith('spans')}}

@@ -11,6 +11,7 @@ from florence.evaluation.metrics.sample_fields import read_fields
 from florence.evaluation.task_answers import TaskAnswer, get_scorer
 from florence.registry import METRICS
 from florence.tasks.florence2.box_scores import SCORE_MODES, box_scores
+from florence.tasks.florence2.canvas import parse_on_canvas
 from florence.tasks.florence2.parsers import ParserOptions
 from florence.tasks.florence2.task import get_task
 
@@ -49,9 +50,10 @@ class TaskAnswers(BaseMetric):
             fields = read_fields(
                 self, sample, 'task', 'prompt', 'references', 'truth', 'pred_texts', 'pred_log_probs', 'pred_spans'
             )
-            height, width = sample['ori_shape'] if 'ori_shape' in sample else sample['img_shape']
+            shape = sample['ori_shape'] if 'ori_shape' in sample else sample['img_shape']
+            canvas = sample.get('canvas_shape', shape)
             answers = [
-                (tag, prompt, self._answer(tag, str(sample['sample_id']), (width, height), *rest))
+                (tag, prompt, self._answer(tag, str(sample['sample_id']), tuple(shape)[::-1], tuple(canvas)[::-1], *rest))
                 for tag, prompt, *rest in zip(*fields, strict=True)
             ]
             self.results.append(answers)  # one entry per image, so that those of all ranks can be put in order
@@ -88,13 +90,14 @@ class TaskAnswers(BaseMetric):
         tag: str,
         image: str,
         image_size: tuple[float, float],
+        canvas: tuple[float, float],
         references: Sequence[str],
         truth: Mapping,
         text: str,
         log_probs: Sequence[float],
         spans: Sequence[tuple[int, int]],
     ) -> TaskAnswer:
-        parsed = get_task(tag).parser(text, image_size, self.parser)
+        parsed = parse_on_canvas(get_task(tag), text, image_size, canvas, self.parser)
         has_labels = any(end > start for start, end in parsed.get('label_spans', ()))
         modes = [] if 'spans' not in parsed else SCORE_MODES if has_labels or not parsed['spans'] else ('const', 'loc')
         scores = {mode: box_scores(parsed, log_probs, spans, mode) for mode in modes}

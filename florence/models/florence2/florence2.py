@@ -25,6 +25,7 @@ from florence.models.losses.token_cross_entropy import token_cross_entropy
 from florence.models.seq2seq import BeamSettings, Hypothesis, beam_search
 from florence.registry import MODELS, TOKENIZERS
 from florence.structures import ImageTextSample
+from florence.tasks.florence2.quantizer import check_locations
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 RELEASED_SEARCH = dict(num_beams=3, no_repeat_ngram_size=3, early_stopping=True)
@@ -140,7 +141,9 @@ class Florence2(BaseModel):
         words = self.tokenizer.tokenizer
         encoded = words.encode_targets(texts, names)
         lengths = encoded['attention_mask'].sum(1)
-        self._require_positions(lengths, names, 'the target', 'cap its regions, or use a model with more positions')
+        self._require_positions(
+            lengths, names, 'the target', 'cap its regions or their points, or use a model with more positions'
+        )
         targets = encoded['input_ids'].masked_fill(encoded['attention_mask'] == 0, -1)
         input_ids = torch.cat([torch.full_like(targets[:, :1], words.eot_id), encoded['input_ids'][:, :-1]], 1)
         return input_ids, targets
@@ -154,8 +157,11 @@ class Florence2(BaseModel):
             names: Name of each sample, for the error.
 
         Raises:
-            ValueError: If an image and its prompt are longer than the positions.
+            ValueError: If an image and its prompt are longer than the positions, or a prompt has a location token beyond
+                `<loc_999>`.
         """
+        for name, prompt in zip(names, prompts, strict=True):
+            check_locations(prompt, f'the prompt of sample {name!r}')
         encoded = self.tokenizer.encode(prompts)
         num_image = image_tokens.shape[1]
         lengths = encoded['attention_mask'].sum(1)

@@ -20,6 +20,7 @@ from florence.models.language.base_tokenizer import BaseTokenizer, as_ids
 from florence.models.language.clip_vocabulary import byte_symbols
 from florence.models.language.florence2_vocabulary import CONTROLS, MASK, Vocabulary, load_vocabulary
 from florence.registry import TOKENIZERS
+from florence.tasks.florence2.quantizer import check_locations
 from florence.tasks.florence2.tokens import ADDED_TOKEN, ADDED_TOKENS, NUM_BINS
 
 START, PAD, END, UNKNOWN = range(len(CONTROLS))
@@ -135,15 +136,17 @@ class Florence2Tokenizer(BaseTokenizer):
             `input_ids` and `attention_mask` as of a call.
 
         Raises:
-            ValueError: If a target has more tokens than `context_length`: it is never cut, because the model would learn to stop
-                there.
+            ValueError: If a target has a location token beyond `<loc_999>`, or more tokens than `context_length`: it is never
+                cut, because the model would learn to stop there.
         """
         sequences = self._encode(texts)
-        for name, ids in zip(names, sequences, strict=True):
+        for name, text, ids in zip(names, texts, sequences, strict=True):
+            check_locations(text, f'the target of sample {name!r}')
             if len(ids) > self.context_length:
                 raise ValueError(
                     f'the target of sample {name!r} has {len(ids)} tokens, the decoder has {self.context_length} positions: cap '
-                    'its regions (TargetOptions.max_regions), or use a model with more positions'
+                    'its regions or the points of its polygons (TargetOptions.max_regions, max_points), or use a model with more '
+                    'positions'
                 )
         return self._padded(sequences)
 
