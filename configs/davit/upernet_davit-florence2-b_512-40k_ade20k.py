@@ -1,6 +1,6 @@
-# Florence-2's base tower in UperNet, ADE20K, 512 x 512, 40,000 iterations of 64 images (arXiv 2311.06242, section 6.4; the learning
-# rate is one of 8e-4, 4e-4, 2e-4 and 1e-4 there, the rest of the schedule is not published). Published: 54.9 mIoU, 55.5 at several
-# scales, 45.9 with a frozen tower.
+# Florence-2's base tower in UperNet, ADE20K, 512 x 512, 40,000 iterations of 64 images (arXiv 2311.06242, section 6.4; the
+# learning rate is one of 8e-4, 4e-4, 2e-4 and 1e-4 there, the rest of the schedule is not published). Published: 54.9 mIoU, 55.5
+# at several scales, 45.9 with a frozen tower.
 #   python tools/model_converters/davit_to_florence.py Florence-2-base/pytorch_model.bin work_dirs/davit_florence2-b.pth \
 #       --prefix vision_tower.
 #   bash tools/dist_train.sh configs/davit/upernet_davit-florence2-b_512-40k_ade20k.py 8

@@ -1,6 +1,6 @@
 # UperNet (arXiv 1807.10221) over Florence-2's base tower, with an auxiliary head on the third map. Another tower changes arch and
-# init_cfg; `model.backbone.frozen_stages=K` keeps the stem and the first K stages as they were pretrained. Without several GPUs the
-# norm_cfg of both heads is dict(type='BN').
+# init_cfg; `model.backbone.frozen_stages=K` keeps the stem and the first K stages as they were pretrained. Without several GPUs
+# the norm_cfg of both heads is dict(type='BN').
 norm_cfg = dict(type='SyncBN')
 model = dict(
     type='florence.SemanticSegmentor',
