@@ -18,7 +18,7 @@ from florence.tasks.florence2.task import Florence2Task, get_task, make_prompt
 
 def record_size(results: dict) -> tuple[int, int]:
     """Width and height that the coordinates of the record of a sample belong to: those of its file."""
-    height, width = results.get('ori_shape', results['img'].shape[:2])
+    height, width = results['ori_shape'] if 'ori_shape' in results else results['img'].shape[:2]
     return width, height
 
 
