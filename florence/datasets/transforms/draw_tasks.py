@@ -19,7 +19,7 @@ from florence.tasks.florence2.task import Florence2Task, get_task, make_prompt
 
 def file_size(results: dict) -> tuple[int, int]:
     """Width and height of the image that the coordinates of the record of a sample lie in: those of its file."""
-    height, width = results.get('ori_shape', results['img'].shape[:2])
+    height, width = results['ori_shape'] if 'ori_shape' in results else results['img'].shape[:2]
     return width, height
 
 
