@@ -13,6 +13,7 @@ from torch import Tensor
 
 from florence.models.converters.davit import davit_to_florence, florence_to_davit
 from florence.models.converters.renaming import StateDict, log_left_out, rename
+from florence.models.florence2.lora import is_adapter
 
 FORMATS = ('microsoft', 'transformers')
 EXTRA_STATE = '_extra_state'
@@ -82,10 +83,12 @@ def florence_to_florence2(state_dict: StateDict, fmt: str, *, num_rows: int | No
         num_rows: Rows of their table; None: as many as ours. Further ones get the mean row, whose logit is never the largest.
 
     Raises:
-        ValueError: If the format is unknown, a key is missing or unknown, or `num_rows` is too small.
+        ValueError: If the format is unknown, a key is missing or unknown, `num_rows` is too small, or there are LoRA adapters.
     """
     if fmt not in FORMATS:
         raise ValueError(f'unknown format {fmt!r}, expected one of {FORMATS}.')
+    if any(map(is_adapter, state_dict)):
+        raise ValueError('the checkpoint has LoRA adapters: merge them first, with tools/model_converters/merge_lora.py.')
     source = {key: value for key, value in state_dict.items() if not key.endswith(EXTRA_STATE)}
     log_left_out(sorted(set(state_dict) - set(source)), 'of the tokenizer')
     if WORDS not in source:

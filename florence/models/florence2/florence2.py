@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from florence.models.data_preprocessors import ImageTextPreprocessor
 from florence.models.florence2.image_tokens import ImageTokens
 from florence.models.florence2.language_model import LanguageModel
+from florence.models.florence2.lora import add_lora, require_same_adapters
 from florence.models.florence2.smooth_locations import smooth_rows_
 from florence.models.florence2.text_decoding import TextDecoding
 from florence.models.language import TokenizerModule
@@ -45,6 +46,7 @@ class Florence2(BaseModel):
             the longest prompt of the batch.
         smooth_locations: Whether location tokens start with embeddings that are alike where their places are near, for small
             models; weights that are loaded take their place.
+        lora: Arguments of `add_lora`: low-rank adapters learn, all else is frozen; None: everything learns.
         data_preprocessor: None: `ImageTextPreprocessor` with ImageNet's mean and deviation.
         init_cfg: Initialisation of mmengine, e.g. `dict(type='Pretrained', checkpoint=...)`.
     """
@@ -59,6 +61,7 @@ class Florence2(BaseModel):
         search: dict | None = None,
         attends_to_padding: bool = False,
         smooth_locations: bool = False,
+        lora: dict | None = None,
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -77,6 +80,9 @@ class Florence2(BaseModel):
         self.attends_to_padding = attends_to_padding
         if smooth_locations:
             smooth_rows_(self.language_model.token_embedding.weight, words.location_ids())
+        if lora is not None:
+            add_lora(self, **lora)
+        self.register_load_state_dict_pre_hook(_check_adapters)
 
     def forward(self, inputs: Tensor, data_samples: list[ImageTextSample] | None = None, mode: str = 'tensor'):
         """Dispatch to `loss`, `predict` or `encode_images`.
@@ -247,6 +253,10 @@ class Florence2(BaseModel):
                 f'sample {names[longest]!r}: {what} makes {int(lengths[longest])} tokens, the language model has {positions} '
                 f'positions: {advice}.'
             )
+
+
+def _check_adapters(model: Florence2, weights: dict[str, Tensor], prefix: str, *_: object) -> None:
+    require_same_adapters(model, weights, prefix)
 
 
 def _each(samples: list[ImageTextSample], field: str) -> tuple[list[str], list[int]]:
