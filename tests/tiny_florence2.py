@@ -54,10 +54,12 @@ def tiny_florence2(vocab_size: int = VOCAB_SIZE, **options) -> Florence2:
     """
     with_cp = options.pop('with_cp', False)
     tower = dict(embed_dims=(8, 16, 32, 64), depths=(1, 1, 2, 1), num_heads=(1, 2, 4, 8), window_size=4, drop_path_rate=0.0)
+    new = options.pop('new_tokens', ())
+    words = dict(vocabulary='trained', vocab_size=vocab_size, context_length=POSITIONS, new_tokens=new)
     model = Florence2(
         options.pop('vision_tower', None) or dict(type='DaViT', arch=tower, with_cp=with_cp),
         dict(arch=SIZES, max_positions=POSITIONS, drop_rate=0.0, with_cp=with_cp),
-        dict(type='Florence2Tokenizer', vocabulary='trained', vocab_size=vocab_size, context_length=POSITIONS),
+        dict(type='Florence2Tokenizer', **words),
         projector=dict(max_map_size=10, max_frames=10),
         **options,
     )
