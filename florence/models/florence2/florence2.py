@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from florence.models.data_preprocessors import ImageTextPreprocessor
 from florence.models.florence2.image_tokens import ImageTokens
 from florence.models.florence2.language_model import LanguageModel
+from florence.models.florence2.lora import add_lora, require_same_adapters
 from florence.models.florence2.smooth_locations import smooth_rows_
 from florence.models.florence2.text_decoding import TextDecoding
+from florence.models.florence2.token_table import extend_table, rows_of
 from florence.models.language import TokenizerModule
 from florence.models.losses.token_cross_entropy import token_cross_entropy
 from florence.models.seq2seq import BeamSettings, Hypothesis, beam_search
@@ -46,6 +48,9 @@ class Florence2(BaseModel):
             the longest prompt of the batch.
         smooth_locations: Whether location tokens start with embeddings that are alike where their places are near, for small
             models; weights that are loaded take their place.
+        trained_tokens: Groups of tokens whose embeddings learn while those of all others stay as they are: 'new' (the tokenizer's
+            `new_tokens`), 'locations'; None: all learn, or with `lora` none.
+        lora: Arguments of `add_lora`: low-rank adapters learn, all else is frozen; None: everything learns.
         data_preprocessor: None: `ImageTextPreprocessor` with ImageNet's mean and deviation.
         init_cfg: Initialisation of mmengine, e.g. `dict(type='Pretrained', checkpoint=...)`.
     """
@@ -60,6 +65,8 @@ class Florence2(BaseModel):
         search: dict | None = None,
         attends_to_padding: bool = False,
         smooth_locations: bool = False,
+        trained_tokens: Sequence[str] | None = None,
+        lora: dict | None = None,
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -78,6 +85,11 @@ class Florence2(BaseModel):
         self.attends_to_padding = attends_to_padding
         if smooth_locations:
             smooth_rows_(self.language_model.token_embedding.weight, words.location_ids())
+        if lora is not None:
+            add_lora(self, **lora)
+        if trained_tokens is not None:
+            self.language_model.train_tokens(rows_of(trained_tokens, words))
+        self.register_load_state_dict_pre_hook(_prepare_weights)
 
     def forward(self, inputs: Tensor, data_samples: list[ImageTextSample] | None = None, mode: str = 'tensor'):
         """Dispatch to `loss`, `predict` or `encode_images`.
@@ -129,7 +141,7 @@ class Florence2(BaseModel):
         hidden = self.language_model.decode(input_ids.to(memory.device), memory, mask)
         keep = (targets >= 0).to(memory.device)
         targets = targets[targets >= 0].to(memory.device)
-        loss, accuracy = token_cross_entropy(hidden[keep], self.language_model.token_embedding.weight, targets)
+        loss, accuracy = token_cross_entropy(hidden[keep], self.language_model.token_weight(), targets)
         return {'loss_text': loss, 'token_accuracy': accuracy}
 
     def training_tokens(self, texts: list[str], names: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -253,6 +265,12 @@ class Florence2(BaseModel):
                 f'sample {names[longest]!r}: {what} makes {int(lengths[longest])} tokens, the language model has {positions} '
                 f'positions: {advice}.'
             )
+
+
+def _prepare_weights(model: Florence2, weights: dict[str, Tensor], prefix: str, *_: object) -> None:
+    require_same_adapters(model, weights, prefix)
+    num_new = len(model.tokenizer.tokenizer.new_tokens)
+    extend_table(weights, f'{prefix}language_model.model.shared.weight', model.language_model.token_weight(), num_new)
 
 
 def _each(samples: list[ImageTextSample], field: str) -> tuple[list[str], list[int]]:

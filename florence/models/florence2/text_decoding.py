@@ -9,6 +9,7 @@ Axes: B items, K beams, T new tokens, N tokens of image and prompt, D width, H h
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from florence.layers.linear import linear
 from florence.models.florence2.language_model import LanguageModel, broadcast
 from florence.models.seq2seq import BeamCache
 
@@ -24,6 +25,7 @@ class TextDecoding:
 
     def __init__(self, language_model: LanguageModel, memory: Tensor, memory_mask: Tensor | None) -> None:
         self.language_model, self.decoder = language_model, language_model.model.decoder
+        self.token_weight = language_model.token_weight()
         self.cache = BeamCache(len(self.decoder.layers))
         self.memory_mask = broadcast(memory_mask)
         # Every step reads them: contiguous ones are a quarter faster to attend to.
@@ -45,7 +47,7 @@ class TextDecoding:
             x = layer.self_attn_layer_norm(x + _attend(own, x, *past, self.cache.mask))
             x = layer.encoder_attn_layer_norm(x + _attend(layer.encoder_attn, x, *memory, self.memory_mask))
             x = layer.final_layer_norm(x + layer.fc2(layer.activation_fn(layer.fc1(x))))
-        return self.language_model.logits(x[:, num_new - 1 :: num_new])  # the last token of each beam
+        return linear(x[:, num_new - 1 :: num_new], self.token_weight)  # the last token of each beam
 
     def keep(self, items: Tensor | None, beams: Tensor) -> None:
         """Go on with these beams `(B', K')` of these items `(B',)`, None = all."""
