@@ -11,7 +11,8 @@ _base_ = [
 load_from = 'work_dirs/florence2-nano_13min-64_digits'
 model = dict(search=dict(max_new_tokens=300))
 data_root = 'data/bccd/'
-resize = dict(type='ResizeWhole', height=120, width=160)
+image_size = (120, 160)  # a quarter of the files' sides
+resize = dict(type='ResizeWhole', height=image_size[0], width=image_size[1])
 train_dataloader = dict(
     batch_size=16,
     num_workers=0,
