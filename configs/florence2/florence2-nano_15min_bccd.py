@@ -8,7 +8,7 @@ _base_ = [
     '../_base_/datasets/coco_florence2.py',
     '../_base_/schedules/adamw_cosine.py',
 ]
-load_from = 'work_dirs/florence2-nano_13min-64_digits'
+load_from = 'work_dirs/florence2-nano_18min_digits'
 model = dict(search=dict(max_new_tokens=300))
 data_root = 'data/bccd/'
 image_size = (120, 160)  # a quarter of the files' sides
