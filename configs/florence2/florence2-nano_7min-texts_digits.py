@@ -1,5 +1,6 @@
 # Florence-2 (arXiv 2311.06242) on digit scenes, first of two phases: short texts of scenes of one digit at 32 px, from which
 # the image tower learns to see, as UniCL teaches it to in the paper (section 6.1).
+#   bash tools/dist_train.sh configs/florence2/florence2-nano_7min-texts_digits.py 2
 # Hardware: two CPU cores, 7 minutes.
 _base_ = './florence2-nano_18min_digits.py'
 load_from = None

@@ -1,4 +1,5 @@
 # Texts of images, and regions with phrases.
+#   bash tools/florence2_ablation.sh
 _base_ = './florence2-nano_image-level.py'
 with_regions = {
     **_base_.texts_of_images,

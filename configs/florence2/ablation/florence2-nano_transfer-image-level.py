@@ -1,4 +1,5 @@
 # What the pretraining with texts of images brings to the four tasks of the paper's ablation.
+#   bash tools/florence2_ablation.sh
 _base_ = './florence2-nano_image-level.py'
 load_from = 'work_dirs/florence2-nano_image-level'
 max_iters = 200
