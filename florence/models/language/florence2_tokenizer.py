@@ -95,8 +95,8 @@ class Florence2Tokenizer(BaseTokenizer):
 
     def location_ids(self) -> Tensor:
         """Ids of `<loc_0>` to `<loc_999>`, `(1000,)`; they are known before a vocabulary is trained."""
-        added = max(self._vocabulary.ids.values()) + 1 if self._is_from_files and self._vocabulary else len(CONTROLS)
-        first = added + ADDED_TOKENS.index('<loc_0>')
+        untrained = len(CONTROLS) + ADDED_TOKENS.index('<loc_0>')
+        first = self._tokenizer.token_to_id('<loc_0>') if self._tokenizer else untrained
         return torch.arange(first, first + NUM_BINS)
 
     def vocabulary(self) -> dict[str, int]:
@@ -197,10 +197,12 @@ class Florence2Tokenizer(BaseTokenizer):
         self._use(Vocabulary(model['vocab'], [tuple(merge) for merge in model['merges']]))
 
     def state(self) -> dict:
-        if self._is_from_files:
-            return super().state()
+        return super().state() if self._is_from_files else self.whole_state()
+
+    def whole_state(self) -> dict:
+        """The state of a tokenizer with vocabulary='trained' that is equal to this one, whose vocabulary may be from files."""
         vocabulary = self._vocabulary._asdict() if self._vocabulary else None
-        return dict(type=type(self).__name__, vocab_size=self._vocab_size, trained=vocabulary)
+        return dict(type=type(self).__name__, vocab_size=self.vocab_size, trained=vocabulary)
 
     def load_state(self, state: dict) -> None:
         """Take over a trained vocabulary of a checkpoint, or check that it has the files of this tokenizer.
