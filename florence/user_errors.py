@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-USER_ERRORS = (OSError, KeyError, ValueError)
+USER_ERRORS = (OSError, KeyError, ValueError, ImportError)
 
 
 def in_words(error: BaseException) -> str:

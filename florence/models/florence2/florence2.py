@@ -159,7 +159,7 @@ class Florence2(BaseModel):
         Raises:
             ValueError: If an image and its prompt are longer than the positions.
         """
-        return self._answering().encode(image_tokens, prompts, names)
+        return self.answering.encode(image_tokens, prompts, names)
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> list[ImageTextSample]:
@@ -198,13 +198,13 @@ class Florence2(BaseModel):
         Raises:
             ValueError: If numbers of images and prompts differ, or what is read or asked for is longer than the positions.
         """
-        return self._answering().generate(image_tokens, prompts, search or self.search, names)
+        return self.answering.generate(image_tokens, prompts, search or self.search, names)
 
-    def _answering(self) -> Answering:
+    @property
+    def answering(self) -> Answering:
+        """What answers prompts, with this model's layers."""
         language_model = self.language_model
-        return Answering(
-            self.tokenizer.tokenizer, language_model, partial(TextDecoding, language_model), self.attends_to_padding
-        )
+        return Answering(self.tokenizer.tokenizer, language_model, partial(TextDecoding, language_model), self.attends_to_padding)
 
 
 def _each(samples: list[ImageTextSample], field: str) -> tuple[list[str], list[int]]:
