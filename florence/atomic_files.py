@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside the target, then renamed."""
+"""Files and folders that are either whole or not there: written beside the target, then renamed."""
 
 import json
 import os
@@ -35,6 +35,28 @@ def atomic_path(target: str | os.PathLike, durable: bool = True) -> Iterator[Pat
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: str | os.PathLike) -> Iterator[Path]:
+    """A temporary folder beside the target; renamed to the target when the block ends without an error, else removed.
+
+    Args:
+        target: Folder to make; it may be there, but empty.
+
+    Raises:
+        FileExistsError: If there is something at the target.
+    """
+    target = Path(target)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FileExistsError(f'{target} exists: name a new folder, or remove that one.')
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f'.{target.name}-') as parent:
+        # A folder of its own has the permissions of any other new one, the temporary one is private.
+        folder = Path(parent) / target.name
+        folder.mkdir()
+        yield folder
+        os.replace(folder, target)
 
 
 def write_json(target: str | os.PathLike, content: Any) -> None:

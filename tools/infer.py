@@ -123,9 +123,12 @@ def video_retrieve(args: argparse.Namespace) -> list[dict]:
 
 
 def florence2(args: argparse.Namespace) -> list[dict]:
-    inferencer = Florence2Inferencer(find_config(args.model), args.checkpoint, args.device)
     if args.text is not None and all(get_task(tag).input_kind == 'none' for tag in args.tag):
         raise ValueError(f'--text {args.text!r} has no use: {", ".join(args.tag)} take no input.')
+    if args.onnx:
+        inferencer = Florence2Inferencer.from_onnx(args.onnx)
+    else:
+        inferencer = Florence2Inferencer(find_config(args.model), args.checkpoint, args.device)
     questions = [(tag, task_input(tag, args.text)) for tag in args.tag]
     return inferencer(find_images(args.inputs), questions, score_mode=args.scores, out_dir=args.out)
 
@@ -146,7 +149,6 @@ def parse_args() -> argparse.Namespace:
     tasks = parser.add_subparsers(dest='task', required=True, metavar='TASK')
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument('inputs', nargs='+', help='image files or folders, or videos')
-    common.add_argument('--model', required=True, help='config file or its name')
     common.add_argument('--checkpoint', help='weights')
     common.add_argument('--device', default='cpu', help='where the model runs')
     common.add_argument('--out', metavar='DIR', help='write results.json and pictures there')
@@ -154,6 +156,10 @@ def parse_args() -> argparse.Namespace:
     def add(name: str, run, description: str) -> argparse.ArgumentParser:
         task = tasks.add_parser(name, parents=[common], help=description, description=description)
         task.set_defaults(run=run)
+        model = task.add_mutually_exclusive_group(required=True)
+        model.add_argument('--model', help='config file or its name')
+        if name == 'florence2':
+            model.add_argument('--onnx', metavar='FOLDER', help='instead of --model, --checkpoint, --device: an exported model')
         return task
 
     task = add('zero-shot-classification', classify, 'which of some classes each image shows')
@@ -196,7 +202,10 @@ def parse_args() -> argparse.Namespace:
         '--text', help="for tasks that take an input: a text, class names separated by ',', or a region 'x1,y1,x2,y2' in pixels"
     )
     task.add_argument('--scores', default='loc', choices=SCORE_MODES, help='how boxes are scored')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if getattr(args, 'onnx', None) and (args.checkpoint or args.device != 'cpu'):
+        parser.error('--onnx takes neither --checkpoint nor --device: the folder has its weights, which run on the CPU')
+    return args
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from florence.apis.two_tower_loading import load_two_tower
 from florence.apis.video_retrieval_inferencer import VideoRetrievalInferencer
 from florence.apis.vqa_inferencer import VQAInferencer
 from florence.apis.zero_shot_detection_inferencer import ZeroShotDetectionInferencer
+from florence.export.florence2_onnx import Florence2Onnx
 
 __all__ = [
     'ActionInferencer',
@@ -19,6 +20,7 @@ __all__ = [
     'DetectionInferencer',
     'EmbeddedDataset',
     'Florence2Inferencer',
+    'Florence2Onnx',
     'FusedRetrievalInferencer',
     'TwoTowerInferencer',
     'VQAInferencer',

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 
 from florence.apis.model_loading import build_model, load_weights_if_given, usable_device
 from florence.datasets.transforms import LoadImage, ResizePad, ResizeWhole
+from florence.export.florence2_onnx import Florence2Onnx
 from florence.models.florence2 import Florence2
 from florence.models.seq2seq import Hypothesis
 from florence.tasks.florence2.box_scores import box_scores
@@ -50,21 +51,40 @@ class Florence2Inferencer:
         batch_size: int = 16,
         parser: dict | None = None,
     ) -> None:
+        model, image_size, keep_ratio = load_florence2(config, checkpoint)
+        self._use(model.to(usable_device(device)), image_size, keep_ratio, batch_size, parser)
+
+    @classmethod
+    def from_onnx(cls, folder: str | os.PathLike, batch_size: int = 16, parser: dict | None = None) -> 'Florence2Inferencer':
+        """An exported model in place of one in PyTorch, on the CPU.
+
+        Args:
+            folder: As `tools/model_converters/florence2_to_onnx.py` writes it.
+            batch_size, parser: As above.
+
+        Raises:
+            ImportError: If onnxruntime is not installed.
+            FileNotFoundError: If a file is missing.
+            ValueError: If the files do not belong together.
+        """
+        inferencer = cls.__new__(cls)
+        model = Florence2Onnx(folder)
+        inferencer._use(model, model.image_size, model.keep_ratio, batch_size, parser)
+        return inferencer
+
+    def _use(
+        self,
+        model: Florence2 | Florence2Onnx,
+        image_size: tuple[int, int],
+        keep_ratio: bool,
+        batch_size: int,
+        parser: dict | None,
+    ) -> None:
         if batch_size < 1:
             raise ValueError(f'batch_size must be 1 or more, got {batch_size}.')
-        if not isinstance(config, Config):
-            if not Path(config).is_file():
-                raise FileNotFoundError(f'no config file {config!r}: give the path of a config in configs/florence2/.')
-            config = Config.fromfile(config)
-        model = build_model(config, 'florence')
-        if not isinstance(model, Florence2):
-            raise ValueError('this config has no model of type Florence2: give a config of configs/florence2/.')
-        load_weights_if_given(model, checkpoint)
-        self.model = model.to(usable_device(device)).eval()
-        size = config.get('image_size', 768)
-        height, width = (size, size) if isinstance(size, int) else size
-        self.load, self.resize = LoadImage(), (ResizePad if config.get('keep_ratio') else ResizeWhole)(height, width)
-        self.batch_size, self.parser = batch_size, ParserOptions(**(parser or {}))
+        self.model, self.batch_size = model, batch_size
+        self.load, self.resize = LoadImage(), (ResizePad if keep_ratio else ResizeWhole)(*image_size)
+        self.parser = ParserOptions(**(parser or {}))
 
     @torch.no_grad()
     def __call__(
@@ -136,6 +156,30 @@ class Florence2Inferencer:
         if 'spans' in parsed:
             parsed['scores'] = box_scores(parsed, answer.log_probs[: len(spans)], spans, score_mode)
         return {'answer': text, **{key: value for key, value in parsed.items() if not key.endswith('spans')}}
+
+
+def load_florence2(config: str | Config, checkpoint: str | None = None) -> tuple[Florence2, tuple[int, int], bool]:
+    """A model in evaluation mode on the CPU, height and width of its images, and whether they are padded to them, not stretched.
+
+    Args:
+        config: Config of the model or its path; its `image_size` is the side of the network input, or height and width.
+        checkpoint: Weights; None leaves random ones.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint does not exist.
+        ValueError: If they do not fit each other, or the config has no Florence-2.
+    """
+    if not isinstance(config, Config):
+        if not Path(config).is_file():
+            raise FileNotFoundError(f'no config file {config!r}: give the path of a config in configs/florence2/.')
+        config = Config.fromfile(config)
+    model = build_model(config, 'florence')
+    if not isinstance(model, Florence2):
+        raise ValueError('this config has no model of type Florence2: give a config of configs/florence2/.')
+    load_weights_if_given(model, checkpoint)
+    size = config.get('image_size', 768)
+    height, width = (size, size) if isinstance(size, int) else size
+    return model.eval(), (height, width), config.get('keep_ratio', False)
 
 
 def _panel(image: np.ndarray, result: dict[str, Any]) -> AnsweredImage:

@@ -10,12 +10,14 @@ Axes: B samples, N_i image tokens, N tokens of image and prompt, L tokens of the
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from florence.models.data_preprocessors import ImageTextPreprocessor
+from florence.models.florence2.answering import Answering, require_positions
 from florence.models.florence2.image_tokens import ImageTokens
 from florence.models.florence2.language_model import LanguageModel
 from florence.models.florence2.lora import add_lora, require_same_adapters
@@ -24,10 +26,9 @@ from florence.models.florence2.text_decoding import TextDecoding
 from florence.models.florence2.token_table import extend_table, rows_of
 from florence.models.language import TokenizerModule
 from florence.models.losses.token_cross_entropy import token_cross_entropy
-from florence.models.seq2seq import BeamSettings, Hypothesis, beam_search
+from florence.models.seq2seq import BeamSettings, Hypothesis
 from florence.registry import MODELS, TOKENIZERS
 from florence.structures import ImageTextSample
-from florence.tasks.florence2.quantizer import check_locations
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 RELEASED_SEARCH = dict(num_beams=3, no_repeat_ngram_size=3, early_stopping=True)
@@ -153,9 +154,8 @@ class Florence2(BaseModel):
         words = self.tokenizer.tokenizer
         encoded = words.encode_targets(texts, names)
         lengths = encoded['attention_mask'].sum(1)
-        self._require_positions(
-            lengths, names, 'the target', 'cap its regions or their points, or use a model with more positions'
-        )
+        advice = 'cap its regions or their points, or use a model with more positions'
+        require_positions(self.language_model.max_positions, lengths, names, 'the target', advice)
         targets = encoded['input_ids'].masked_fill(encoded['attention_mask'] == 0, -1)
         input_ids = torch.cat([torch.full_like(targets[:, :1], words.eot_id), encoded['input_ids'][:, :-1]], 1)
         return input_ids, targets
@@ -172,24 +172,7 @@ class Florence2(BaseModel):
             ValueError: If an image and its prompt are longer than the positions, or a prompt has a location token beyond
                 `<loc_999>`.
         """
-        for name, prompt in zip(names, prompts, strict=True):
-            check_locations(prompt, f'the prompt of sample {name!r}')
-        encoded = self.tokenizer.encode(prompts)
-        num_image = image_tokens.shape[1]
-        lengths = encoded['attention_mask'].sum(1)
-        self._require_positions(
-            num_image + lengths,
-            names,
-            f'an image of {num_image} tokens with its prompt',
-            'shorten the prompt, use smaller images or a model with more positions',
-        )
-        device = image_tokens.device
-        embeds = self.language_model.token_embedding(encoded['input_ids'].to(device))
-        embeds = torch.cat([image_tokens.to(embeds.dtype), embeds], 1)
-        mask = None
-        if not self.attends_to_padding and not encoded['attention_mask'].all():
-            mask = torch.nn.functional.pad(encoded['attention_mask'].bool(), (num_image, 0), value=True).to(device)
-        return self.language_model.encode(embeds, mask), mask
+        return self.answering.encode(image_tokens, prompts, names)
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: list[ImageTextSample]) -> list[ImageTextSample]:
@@ -228,43 +211,13 @@ class Florence2(BaseModel):
         Raises:
             ValueError: If numbers of images and prompts differ, or what is read or asked for is longer than the positions.
         """
-        search = search or self.search
-        positions = self.language_model.max_positions
-        if search.max_new_tokens > positions:
-            raise ValueError(
-                f'max_new_tokens={search.max_new_tokens} exceeds the {positions} positions of the decoder: ask for fewer.'
-            )
-        if len(image_tokens) not in (1, len(prompts)):
-            raise ValueError(f'{len(image_tokens)} images for {len(prompts)} prompts: give one image, or one for each prompt.')
-        names = [str(number) for number in range(len(prompts))] if names is None else names
-        memory, mask = self.encode(image_tokens.expand(len(prompts), -1, -1), prompts, names)
-        words = self.tokenizer.tokenizer
-        return beam_search(
-            TextDecoding(self.language_model, memory, mask),
-            torch.full((len(prompts), 1), words.eot_id, device=memory.device),
-            end_id=words.eot_id,
-            settings=search,
-            suppressed=self._rows_without_token(),
-            forced_first_id=words.sot_id,
-            end_is_forced=True,
-        )
+        return self.answering.generate(image_tokens, prompts, search or self.search, names)
 
-    def _rows_without_token(self) -> Tensor | None:
-        """Rows of the embedding that no answer may hold; None where every row has its token."""
-        words = self.tokenizer.tokenizer
-        unused = torch.ones(words.vocab_size, dtype=torch.bool)
-        unused[words.ordinary_ids()] = False
-        unused[list(words.special_ids)] = False
-        return unused.nonzero()[:, 0].to(self.language_model.token_embedding.weight.device) if unused.any() else None
-
-    def _require_positions(self, lengths: Tensor, names: Sequence[str], what: str, advice: str) -> None:
-        positions = self.language_model.max_positions
-        longest = int(lengths.argmax())
-        if lengths[longest] > positions:
-            raise ValueError(
-                f'sample {names[longest]!r}: {what} makes {int(lengths[longest])} tokens, the language model has {positions} '
-                f'positions: {advice}.'
-            )
+    @property
+    def answering(self) -> Answering:
+        """What answers prompts, with this model's layers."""
+        language_model = self.language_model
+        return Answering(self.tokenizer.tokenizer, language_model, partial(TextDecoding, language_model), self.attends_to_padding)
 
 
 def _prepare_weights(model: Florence2, weights: dict[str, Tensor], prefix: str, *_: object) -> None:

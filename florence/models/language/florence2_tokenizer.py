@@ -108,8 +108,8 @@ class Florence2Tokenizer(BaseTokenizer):
 
     def location_ids(self) -> Tensor:
         """Ids of `<loc_0>` to `<loc_999>`, `(1000,)`; they are known before a vocabulary is trained."""
-        added = max(self._vocabulary.ids.values()) + 1 if self._is_from_files and self._vocabulary else len(CONTROLS)
-        first = added + ADDED_TOKENS.index('<loc_0>')
+        untrained = len(CONTROLS) + ADDED_TOKENS.index('<loc_0>')
+        first = self._tokenizer.token_to_id('<loc_0>') if self._tokenizer else untrained
         return torch.arange(first, first + NUM_BINS)
 
     def new_ids(self) -> Tensor:
@@ -217,12 +217,18 @@ class Florence2Tokenizer(BaseTokenizer):
         self._use(Vocabulary(model['vocab'], [tuple(merge) for merge in model['merges']]))
 
     def state(self) -> dict:
-        new = {'new_tokens': list(self.new_tokens)} if self.new_tokens else {}
-        if self._is_from_files:
-            known = {token: number for token, number in self.vocabulary().items() if token not in self.new_tokens}
-            return dict(type=type(self).__name__, vocab_size=len(known), fingerprint=fingerprint(known), **new)
+        if not self._is_from_files:
+            return self.whole_state()
+        known = {token: number for token, number in self.vocabulary().items() if token not in self.new_tokens}
+        return dict(type=type(self).__name__, vocab_size=len(known), fingerprint=fingerprint(known), **self._new_state())
+
+    def whole_state(self) -> dict:
+        """The state of a tokenizer with vocabulary='trained' that is equal to this one, whose vocabulary may be from files."""
         vocabulary = self._vocabulary._asdict() if self._vocabulary else None
-        return dict(type=type(self).__name__, vocab_size=self._vocab_size, trained=vocabulary, **new)
+        return dict(type=type(self).__name__, vocab_size=self._num_without_new(), trained=vocabulary, **self._new_state())
+
+    def _new_state(self) -> dict:
+        return {'new_tokens': list(self.new_tokens)} if self.new_tokens else {}
 
     def load_state(self, state: dict) -> None:
         """Take over a trained vocabulary of a checkpoint, or check that it has the files of this tokenizer.

@@ -9,6 +9,8 @@ Axes: B items, K beams, T new tokens of a beam, S tokens so far of all beams of 
 import torch
 from torch import Tensor
 
+from florence.models.seq2seq.beam_past import BeamPast
+
 KeysValues = tuple[Tensor, Tensor]
 # Room for so many tokens at first; it doubles when it is full.
 FIRST_CAPACITY = 64
@@ -21,15 +23,18 @@ class BeamCache:
         num_layers: Layers of the decoder.
 
     Attributes:
-        length: Number of tokens that each beam holds.
         mask: What each token of the running step may attend to, `(B, 1, K T, S)`, 0 or -inf; None = everything.
     """
 
     def __init__(self, num_layers: int) -> None:
-        self.num_layers, self.length = num_layers, 0
+        self.num_layers, self.past = num_layers, BeamPast()
         self.mask: Tensor | None = None
-        self._past: Tensor | None = None  # (B, K, S) bool
         self._store: Tensor | None = None  # (layers, 2, B, H, S_max, d)
+
+    @property
+    def length(self) -> int:
+        """Number of tokens that each beam holds."""
+        return self.past.length
 
     def begin(self, new: Tensor, num_beams: int) -> None:
         """Begin a step.
@@ -39,16 +44,9 @@ class BeamCache:
             num_beams: K.
         """
         items, rows = new.shape[:2]
-        assert rows == num_beams or (self.length == 0 and num_beams == 1), 'several tokens come only as a prompt'
-        # A beam does not see the new tokens of the others, a token of the prompt does not see those to come.
-        own = torch.ones(rows, rows, dtype=torch.bool, device=new.device)
-        own = own.tril() if num_beams == 1 else torch.eye(rows, dtype=torch.bool, device=new.device)
-        past = own.new_ones(items, 1, 0) if self._past is None else self._past
-        self._past = torch.cat([past.expand(-1, rows, -1), own.expand(items, -1, -1)], 2)
-        is_one_beam = num_beams == 1 and self._past.shape[2] == self.length + 1
-        self.mask = None if is_one_beam else new.new_zeros(self._past.shape).masked_fill_(~self._past, -torch.inf)[:, None]
-        self._past = self._past[:, -num_beams:]
-        self.length += rows // num_beams
+        visible = self.past.begin(items, rows, num_beams, new.device)
+        is_one_beam = rows == 1 and visible.shape[2] == self.length
+        self.mask = None if is_one_beam else new.new_zeros(visible.shape).masked_fill_(~visible, -torch.inf)[:, None]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> KeysValues:
         """Add those of the new tokens.
@@ -60,8 +58,8 @@ class BeamCache:
         Returns:
             Those of all tokens of that layer, `(B, H, S, d)`, to be used under `mask`.
         """
-        assert self._past is not None, 'a step begins with `begin`'
-        end = self._past.shape[2]
+        end = self.past.num_tokens
+        assert end, 'a step begins with `begin`'
         start = end - keys.shape[2]
         if self._store is None or end > self._store.shape[4]:
             self._store = self._larger(keys, start, end)
@@ -77,11 +75,10 @@ class BeamCache:
             items: Numbers of the items that go on, rising, `(B',)`; None = all.
             beams: Numbers of their present beams, `(B', K')`; one may occur several times.
         """
-        assert self._past is not None and self._store is not None, 'there is nothing to keep yet'
-        past = self._past if items is None else self._past[items]
-        self._past = past.gather(1, beams[..., None].expand(-1, -1, past.shape[2]))
+        self.past.keep(items, beams)
         if items is not None:
-            used = past.shape[2]
+            assert self._store is not None, 'tokens were begun but not added'
+            used = self.past.num_tokens
             kept = self._store[:, :, items, :, :used]
             self._store = self._store[:, :, : len(items)]
             self._store[:, :, :, :, :used] = kept

@@ -17,6 +17,7 @@ from tiny_florence2 import (
     tiny_florence2,
 )
 
+from florence.models.florence2.answering import rows_without_token
 from florence.models.florence2.image_tokens import ImageTokens
 from florence.models.florence2.language_model import LanguageModel
 from florence.models.florence2.smooth_locations import smooth_rows_
@@ -238,7 +239,7 @@ def test_a_sample_without_text_is_named(pair, field):
 def test_rows_of_the_embedding_without_a_token_are_never_written(pair):
     model = tiny_florence2(vocab_size=2000)
     known = torch.tensor(sorted(model.tokenizer.tokenizer.vocabulary().values()))
-    assert pair[1]._rows_without_token() is None and len(known) < 2000
+    assert rows_without_token(pair[1].tokenizer.tokenizer) is None and len(known) < 2000
     with torch.no_grad():
         model.language_model.token_embedding.weight *= 50
         model.language_model.token_embedding.weight[known] /= 50

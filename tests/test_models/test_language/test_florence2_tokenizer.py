@@ -53,6 +53,17 @@ def test_golden_ids_of_the_release(text, tokenizer):
     assert tokenizer([text])['input_ids'][0].tolist() == [0, *map(int, GOLDEN[text].split()), 2]
 
 
+@pytest.mark.parametrize('make', [released, lambda _: trained()])
+def test_the_whole_state_makes_an_equal_tokenizer(make, test_data):
+    tokenizer = make(test_data)
+    state = json.loads(json.dumps(tokenizer.whole_state()))
+    copy = Florence2Tokenizer('trained', vocab_size=tokenizer.vocab_size)
+    copy.load_state(state)
+    assert copy.vocabulary() == tokenizer.vocabulary() and copy.vocabulary_hash() == tokenizer.vocabulary_hash()
+    assert copy(list(GOLDEN))['input_ids'].equal(tokenizer(list(GOLDEN))['input_ids'])
+    assert copy.location_ids().equal(tokenizer.location_ids())
+
+
 def test_sizes_and_special_ids(tokenizer):
     assert tokenizer.vocab_size == 51289
     assert (tokenizer.sot_id, tokenizer.pad_id, tokenizer.eot_id, tokenizer.mask_id) == (0, 1, 2, 50264)

@@ -1,0 +1,1 @@
+"""Models as ONNX graphs, and answers from them without PyTorch's layers."""
