@@ -18,8 +18,7 @@ from tokenizers.models import BPE
 from torch import Tensor
 
 from florence.models.language.base_tokenizer import BaseTokenizer, as_ids, fingerprint
-from florence.models.language.clip_vocabulary import byte_symbols
-from florence.models.language.florence2_vocabulary import CONTROLS, MASK, Vocabulary, load_vocabulary
+from florence.models.language.florence2_vocabulary import CONTROLS, MASK, Vocabulary, bytes_of_tokens, load_vocabulary
 from florence.registry import TOKENIZERS
 from florence.tasks.florence2.quantizer import check_locations
 from florence.tasks.florence2.tokens import ADDED_TOKEN, ADDED_TOKENS, NUM_BINS
@@ -180,7 +179,7 @@ class Florence2Tokenizer(BaseTokenizer):
             character, it is in the span of each.
         """
         special = self.special_ids
-        self._token_bytes = self._token_bytes or _bytes_of_tokens(self.vocabulary(), self.new_tokens)
+        self._token_bytes = self._token_bytes or bytes_of_tokens(self.vocabulary(), self.new_tokens)
         decoder = codecs.getincrementaldecoder('utf-8')('replace')
         text, spans = '', []
         for number in as_ids(ids):
@@ -290,14 +289,3 @@ def _checked_new(tokens: Sequence[str]) -> tuple[str, ...]:
     if len(set(tokens)) < len(tokens):
         raise ValueError(f'new_tokens must differ from each other, got {list(tokens)}')
     return tuple(tokens)
-
-
-def _bytes_of_tokens(vocabulary: dict[str, int], new_tokens: Sequence[str]) -> dict[int, bytes]:
-    """Id -> bytes; every byte has a printable stand-in, which is itself where it is printable."""
-    symbols = byte_symbols()
-    printable = [ord(symbol) for symbol in symbols if ord(symbol) < 256]
-    table = dict(zip(symbols, [*printable, *sorted(set(range(256)) - set(printable))], strict=True))
-    spelt = {vocabulary[token]: token.encode() for token in new_tokens}
-    return spelt | {
-        number: bytes(table[symbol] for symbol in token) for token, number in vocabulary.items() if number not in spelt
-    }
