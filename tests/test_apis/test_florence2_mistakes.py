@@ -82,10 +82,10 @@ MISTAKES = {
     'token in prompt': (learn('<loc_1000>', 'x'), "<loc_1000> in the prompt of sample 'a.png' is no location token"),
     'token in target': (learn('What?', 'x<loc_1000>'), "<loc_1000> in the target of sample 'a.png' is no location token"),
     'long target': (
-        learn('What?', '<loc_1>' * 300),
-        "the target of sample 'a.png' has 302 tokens, the decoder has 256 positions",
+        learn('What?', '<loc_1>' * 600),
+        "the target of sample 'a.png' has 602 tokens, the decoder has 512 positions",
     ),
-    'long prompt': (learn('<loc_1>' * 240, 'x'), "sample 'a.png': an image of 65 tokens with its prompt makes 307 tokens"),
+    'long prompt': (learn('<loc_1>' * 500, 'x'), "sample 'a.png': an image of 65 tokens with its prompt makes 567 tokens"),
     'not finite': (
         learn('What?', 'x', float('nan')),
         'loss_text is nan at iteration 5; the 1 samples of the batch are listed in',

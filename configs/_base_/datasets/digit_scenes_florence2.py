@@ -1,8 +1,8 @@
-# All that is known of digit scenes of one to three digits at 64 px, all tasks of Florence-2 mixed; train and test show different
+# All that is known of digit scenes of one or two digits at 48 px, all tasks of Florence-2 mixed; train and test show different
 # scans.
 default_scope = 'florence'
-image_size = 64
-recipe = dict(image_size=image_size, num_objects_probs=(0.3, 0.4, 0.3), pairs='all')
+image_size = 48
+recipe = dict(image_size=image_size, num_objects_probs=(0.6, 0.4), pairs='all')
 tasks = {
     '<CAPTION>': 1,
     '<DETAILED_CAPTION>': 1,
@@ -23,7 +23,7 @@ tasks = {
 }
 options = dict(order='left_right')
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=24,
     num_workers=0,
     drop_last=True,
     sampler=dict(type='InfiniteSampler', shuffle=False),

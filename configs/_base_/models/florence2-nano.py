@@ -1,4 +1,4 @@
-# Florence-2 at the size of digit scenes: DaViT-nano up to its third stage, a map of 8 x 8 for 64 px, and two layers of encoder
+# Florence-2 at the size of digit scenes: DaViT-nano up to its third stage, a map of 6 x 6 for 48 px, and two layers of encoder
 # and decoder; the vocabulary is learned from the texts of the training set.
 model = dict(
     type='Florence2',
