@@ -1,4 +1,5 @@
-# UperNet over DaViT-nano from random weights: which digit each pixel of a scene shows.
+# UperNet over the image tower of Florence-2's twin: which digit each pixel of a scene shows. The stage that the twin lacks
+# starts from random weights.
 #   bash tools/dist_train.sh configs/davit/upernet_davit-nano_3min_digits.py 2
 # Hardware: two CPU cores, 3 minutes.
 _base_ = [
@@ -11,7 +12,12 @@ max_iters = 800
 warmup_iters = 50
 norm_cfg = dict(type='BN')
 model = dict(
-    backbone=dict(arch='nano', init_cfg=None),
+    backbone=dict(
+        arch='nano',
+        init_cfg=dict(
+            type='Pretrained', prefix='vision_tower.', checkpoint='work_dirs/florence2-nano_18min_digits/iter_2300.pth'
+        ),
+    ),
     decode_head=dict(num_classes=11, channels=32, norm_cfg=norm_cfg),
     auxiliary_head=dict(num_classes=11, channels=16, norm_cfg=norm_cfg),
     data_preprocessor=dict(bgr_to_rgb=False),
