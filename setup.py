@@ -35,6 +35,6 @@ setup(
     python_requires='>=3.10',
     packages=find_packages(include=['florence', 'florence.*']),
     install_requires=requirements('runtime') + requirements('mminstall'),
-    extras_require={name: requirements(name) for name in ('data', 'demo', 'onnx', 'tests', 'docs')},
+    extras_require={name: requirements(name) for name in ('data', 'demo', 'finetune', 'onnx', 'tests', 'docs')},
     classifiers=['Programming Language :: Python :: 3', 'License :: OSI Approved :: Apache Software License'],
 )

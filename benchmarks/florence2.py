@@ -12,8 +12,9 @@
 
 DIR holds the released tokenizer (`Florence2Tokenizer`). Nothing is timed before both gave the same: answers token by token, or
 the loss to 1e-4. `ratio` is the peer's CPU time over ours: above 1, ours is faster. Contestants take turns; `cpu_ms` and `ms` are
-medians of the CPU time of all threads and of the clock, `min_ms` minima. `extra_mb`, of training, is what a step adds to the
-resident set at its peak, gradients and optimizer state included, measured in a fresh process for each.
+medians of the CPU time of all threads and of the clock, `min_ms` minima. `extra_mb`, of training, is what steps add to the
+resident set at their peak, gradients and optimizer state included, measured in a fresh process for each. With `--recompute N`
+ours computes the blocks of the first N stages of the tower again in the backward pass instead of storing what they hold.
 """
 
 import argparse
@@ -60,7 +61,12 @@ def build(args: argparse.Namespace) -> tuple[Florence2, Any]:
 
     sizes = ARCHS[args.size]
     ours = Florence2(
-        dict(type='DaViT', arch=f'florence2-{args.size}', drop_path_rate=0.0),
+        dict(
+            type='DaViT',
+            arch=f'florence2-{args.size}',
+            drop_path_rate=0.0,
+            with_cp=[stage < args.recompute for stage in range(4)],
+        ),
         dict(arch=args.size, drop_rate=0.0),
         dict(type='Florence2Tokenizer', vocabulary=args.vocabulary),
     )
@@ -158,10 +164,11 @@ def training(args: argparse.Namespace) -> dict[str, Callable[[], float]]:
 
 
 def extra_memory(args: argparse.Namespace) -> float:
-    """Megabytes that a first step adds at its peak to a model, in this process."""
+    """Megabytes that two steps, the second with the optimizer's state, add at their peak to a model, in this process."""
     step = training(args)[args.memory_of]
     Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew
     before = resident_mb('VmRSS')
+    step()
     step()
     return resident_mb('VmHWM') - before
 
@@ -209,6 +216,9 @@ def main() -> None:
     parser.add_argument('--batch', type=int, default=1, help='images, or prompts on one')
     parser.add_argument('--beams', type=int, default=3)
     parser.add_argument('--tokens', type=int, default=128, help='longest answer, or length of targets')
+    parser.add_argument(
+        '--recompute', type=int, choices=range(5), default=0, metavar='N', help='stages of our tower, in training'
+    )
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--json', type=Path, help='also write the result here')
@@ -220,7 +230,7 @@ def main() -> None:
         return
     import transformers
 
-    settings = ('task', 'size', 'image', 'batch', 'beams', 'tokens', 'threads', 'repeats')
+    settings = ('task', 'size', 'image', 'batch', 'beams', 'tokens', 'recompute', 'threads', 'repeats')
     report = {
         'benchmark': 'florence2',
         **measure(args),

@@ -25,6 +25,7 @@ from reporting import hardware, publish
 from torch import Tensor
 
 from florence.apis import Florence2Inferencer
+from florence.datasets.transforms import ResizePad
 from florence.export.florence2_export import export_florence2
 from florence.export.florence2_onnx import Florence2Onnx
 from florence.models.florence2 import Florence2
@@ -35,11 +36,13 @@ PROMPT = 'Describe in detail what is shown in the image.'
 PRECISIONS = ('fp32', 'int8')
 
 
-def export_both(model: Florence2, image_size: tuple[int, int], folder: Path) -> dict[str, dict[str, Any]]:
+def export_both(
+    model: Florence2, image_size: tuple[int, int], folder: Path, keep_ratio: bool = False
+) -> dict[str, dict[str, Any]]:
     """Size and differences from PyTorch of both exports, which lie in `fp32` and `int8`."""
     found = {}
     for precision in PRECISIONS:
-        figures = export_florence2(model, image_size, folder / precision, int8=precision == 'int8')
+        figures = export_florence2(model, image_size, folder / precision, keep_ratio=keep_ratio, int8=precision == 'int8')
         found[precision] = {
             'megabytes': round(sum(graph['megabytes'] for graph in figures.values())),
             'graphs': figures,
@@ -102,7 +105,7 @@ def agreement(args: argparse.Namespace) -> dict[str, Any]:
     wanted = [result['answer'] for result in inferencer(paths, tags)]
     with tempfile.TemporaryDirectory() as folder:
         size = (inferencer.resize.height, inferencer.resize.width)
-        report = export_both(inferencer.model, size, Path(folder))
+        report = export_both(inferencer.model, size, Path(folder), isinstance(inferencer.resize, ResizePad))
         for name in PRECISIONS:
             found = [result['answer'] for result in Florence2Inferencer.from_onnx(Path(folder) / name)(paths, tags)]
             equal = [one == other for one, other in zip(found, wanted, strict=True)]

@@ -52,7 +52,7 @@ def test_every_requirement_of_the_tests_is_pinned():
         line.split('==')[0].lower().replace('_', '-')
         for line in (REPO_ROOT / 'requirements/constraints.txt').read_text().splitlines()
     }
-    for name in ('runtime', 'mminstall', 'data', 'demo', 'onnx', 'tests'):
+    for name in ('runtime', 'mminstall', 'data', 'demo', 'finetune', 'onnx', 'tests'):
         for line in (REPO_ROOT / f'requirements/{name}.txt').read_text().splitlines():
             requirement = line.split('#')[0].strip()
             if requirement and not requirement.startswith('-r'):

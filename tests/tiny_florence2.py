@@ -49,13 +49,17 @@ def hf_florence2(init_std: float = 0.02) -> nn.Module:
 
 
 def tiny_florence2(vocab_size: int = VOCAB_SIZE, **options) -> Florence2:
-    """Ours of the same sizes, in evaluation mode; `with_cp` goes to the tower and the language model."""
+    """Ours of the same sizes, in evaluation mode; `with_cp` goes to the tower and the language model, `new_tokens` to the
+    tokenizer, `vision_tower` is another tower.
+    """
     with_cp = options.pop('with_cp', False)
     tower = dict(embed_dims=(8, 16, 32, 64), depths=(1, 1, 2, 1), num_heads=(1, 2, 4, 8), window_size=4, drop_path_rate=0.0)
+    new = options.pop('new_tokens', ())
+    words = dict(vocabulary='trained', vocab_size=vocab_size, context_length=POSITIONS, new_tokens=new)
     model = Florence2(
-        dict(type='DaViT', arch=tower, with_cp=with_cp),
+        options.pop('vision_tower', None) or dict(type='DaViT', arch=tower, with_cp=with_cp),
         dict(arch=SIZES, max_positions=POSITIONS, drop_rate=0.0, with_cp=with_cp),
-        dict(type='Florence2Tokenizer', vocabulary='trained', vocab_size=vocab_size, context_length=POSITIONS),
+        dict(type='Florence2Tokenizer', **words),
         projector=dict(max_map_size=10, max_frames=10),
         **options,
     )

@@ -123,6 +123,8 @@ def video_retrieve(args: argparse.Namespace) -> list[dict]:
 
 
 def florence2(args: argparse.Namespace) -> list[dict]:
+    if args.text is not None and all(get_task(tag).input_kind == 'none' for tag in args.tag):
+        raise ValueError(f'--text {args.text!r} has no use: {", ".join(args.tag)} take no input.')
     if args.onnx:
         inferencer = Florence2Inferencer.from_onnx(args.onnx)
     else:

@@ -11,18 +11,18 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from florence.apis.model_loading import build_model, load_weights_if_given, usable_device
-from florence.datasets.transforms import LoadImage, ResizeWhole
+from florence.datasets.transforms import LoadImage, ResizePad, ResizeWhole
 from florence.export.florence2_onnx import Florence2Onnx
 from florence.models.florence2 import Florence2
 from florence.models.seq2seq import Hypothesis
 from florence.tasks.florence2.box_scores import box_scores
+from florence.tasks.florence2.canvas import REGIONS, parse_on_canvas
 from florence.tasks.florence2.parsers import ParserOptions
 from florence.tasks.florence2.prompts import PromptInput
 from florence.tasks.florence2.task import get_task, make_prompt
 from florence.visualization import AnsweredImage, draw_answer_sheet
 
 MAX_ROWS = 50
-REGIONS = ('boxes', 'quads', 'polygons')
 
 Question = str | tuple[str, PromptInput]
 
@@ -31,7 +31,8 @@ class Florence2Inferencer:
     """A Florence-2 model on images given by path.
 
     Args:
-        config: Config of the model or its path; its `image_size` is the side of the network input, or height and width.
+        config: Config of the model or its path; its `image_size` is the side of the network input, or height and width, and
+            `keep_ratio=True` says that images are padded to it (`ResizePad`), not stretched.
         checkpoint: Weights; None leaves random ones, for a tokenizer with a ready vocabulary only.
         device: Where the model runs.
         batch_size: Prompts at a time.
@@ -50,8 +51,8 @@ class Florence2Inferencer:
         batch_size: int = 16,
         parser: dict | None = None,
     ) -> None:
-        model, image_size = load_florence2(config, checkpoint)
-        self._use(model.to(usable_device(device)), image_size, batch_size, parser)
+        model, image_size, keep_ratio = load_florence2(config, checkpoint)
+        self._use(model.to(usable_device(device)), image_size, keep_ratio, batch_size, parser)
 
     @classmethod
     def from_onnx(cls, folder: str | os.PathLike, batch_size: int = 16, parser: dict | None = None) -> 'Florence2Inferencer':
@@ -68,14 +69,21 @@ class Florence2Inferencer:
         """
         inferencer = cls.__new__(cls)
         model = Florence2Onnx(folder)
-        inferencer._use(model, model.image_size, batch_size, parser)
+        inferencer._use(model, model.image_size, model.keep_ratio, batch_size, parser)
         return inferencer
 
-    def _use(self, model: Florence2 | Florence2Onnx, image_size: tuple[int, int], batch_size: int, parser: dict | None) -> None:
+    def _use(
+        self,
+        model: Florence2 | Florence2Onnx,
+        image_size: tuple[int, int],
+        keep_ratio: bool,
+        batch_size: int,
+        parser: dict | None,
+    ) -> None:
         if batch_size < 1:
             raise ValueError(f'batch_size must be 1 or more, got {batch_size}.')
         self.model, self.batch_size = model, batch_size
-        self.load, self.resize = LoadImage(), ResizeWhole(*image_size)
+        self.load, self.resize = LoadImage(), (ResizePad if keep_ratio else ResizeWhole)(*image_size)
         self.parser = ParserOptions(**(parser or {}))
 
     @torch.no_grad()
@@ -110,13 +118,15 @@ class Florence2Inferencer:
         results: list[dict[str, Any]] = []
         shown: list[AnsweredImage] = []
         for path in paths:
-            image = self.load({'img_path': str(path), 'sample_id': str(path)})['img']
+            loaded = self.load({'img_path': str(path), 'sample_id': str(path)})
+            image = loaded['img']
             size = (image.shape[1], image.shape[0])
-            prompts = [make_prompt(tag, prompt_input, size) for tag, prompt_input in asked]
-            for (tag, prompt_input), answer in zip(asked, self._answers(image, prompts, str(path)), strict=True):
-                results.append(
-                    {'path': str(path), 'task': tag, 'input': prompt_input, **self._read(tag, answer, size, score_mode)}
-                )
+            resized = self.resize(loaded)
+            canvas = resized.get('canvas_shape', size[::-1])[::-1]
+            prompts = [make_prompt(tag, prompt_input, size, canvas) for tag, prompt_input in asked]
+            for (tag, prompt_input), answer in zip(asked, self._answers(resized['img'], prompts, str(path)), strict=True):
+                found = self._read(tag, answer, size, canvas, score_mode)
+                results.append({'path': str(path), 'task': tag, 'input': prompt_input, **found})
                 if out_dir is not None and len(shown) < MAX_ROWS:
                     shown.append(_panel(image, results[-1]))
         if out_dir is not None:
@@ -126,7 +136,7 @@ class Florence2Inferencer:
         return results
 
     def _answers(self, image: np.ndarray, prompts: list[str], name: str) -> list[Hypothesis]:
-        pixels = torch.from_numpy(self.resize({'img': image})['img']).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+        pixels = torch.from_numpy(image).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
         tokens = self.model.encode_images(self.model.data_preprocessor({'inputs': [pixels]})['inputs'])
         return [
             best
@@ -138,16 +148,18 @@ class Florence2Inferencer:
             )
         ]
 
-    def _read(self, tag: str, answer: Hypothesis, size: tuple[int, int], score_mode: str) -> dict[str, Any]:
+    def _read(
+        self, tag: str, answer: Hypothesis, size: tuple[int, int], canvas: tuple[float, float], score_mode: str
+    ) -> dict[str, Any]:
         text, spans = self.model.tokenizer.tokenizer.decode_with_spans(answer.tokens)
-        parsed = get_task(tag).parser(text, size, self.parser)
+        parsed = parse_on_canvas(get_task(tag), text, size, canvas, self.parser)
         if 'spans' in parsed:
             parsed['scores'] = box_scores(parsed, answer.log_probs[: len(spans)], spans, score_mode)
         return {'answer': text, **{key: value for key, value in parsed.items() if not key.endswith('spans')}}
 
 
-def load_florence2(config: str | Config, checkpoint: str | None = None) -> tuple[Florence2, tuple[int, int]]:
-    """A model in evaluation mode on the CPU, and height and width of its images.
+def load_florence2(config: str | Config, checkpoint: str | None = None) -> tuple[Florence2, tuple[int, int], bool]:
+    """A model in evaluation mode on the CPU, height and width of its images, and whether they are padded to them, not stretched.
 
     Args:
         config: Config of the model or its path; its `image_size` is the side of the network input, or height and width.
@@ -167,7 +179,7 @@ def load_florence2(config: str | Config, checkpoint: str | None = None) -> tuple
     load_weights_if_given(model, checkpoint)
     size = config.get('image_size', 768)
     height, width = (size, size) if isinstance(size, int) else size
-    return model.eval(), (height, width)
+    return model.eval(), (height, width), config.get('keep_ratio', False)
 
 
 def _panel(image: np.ndarray, result: dict[str, Any]) -> AnsweredImage:

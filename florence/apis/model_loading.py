@@ -58,7 +58,8 @@ def load_weights(model: nn.Module, checkpoint: str) -> dict[str, Any]:
         raise ValueError(f'checkpoint {checkpoint!r} holds {type(content).__name__}, expected a state dict.')
     try:
         return _load_checkpoint_to_model(model, content, strict=True)
-    except RuntimeError as error:
+    # torch's, and the model's own: a tower of another arch, another vocabulary.
+    except (RuntimeError, ValueError) as error:
         reason = ' '.join(str(error).split())
         shown = reason if len(reason) <= LONGEST else f'{reason[:LONGEST]} ...'
         raise ValueError(f'checkpoint {checkpoint!r} does not fit this model: {shown}') from error

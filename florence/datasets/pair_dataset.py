@@ -7,6 +7,7 @@ from mmengine.dataset import BaseDataset
 
 from florence.datasets.bad_samples import BadSampleGuard
 from florence.datasets.sample_texts import drop_short_texts, require_texts, settle_single_caption, texts_of
+from florence.tasks.florence2.record_texts import record_texts
 
 
 class PairDataset(BaseDataset):
@@ -140,4 +141,6 @@ class PairDataset(BaseDataset):
         """Every text of the set, in order, without opening an image: food for a tokenizer's training."""
         self.full_init()
         for idx in range(len(self)):
-            yield from texts_of(self.get_data_info(idx))
+            info = self.get_data_info(idx)
+            yield from texts_of(info)
+            yield from record_texts(info.get('record', {}))

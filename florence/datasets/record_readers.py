@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from florence.tasks.json_files import require_fields
+
 
 @contextmanager
 def _open_text(path: str) -> Iterator[TextIO]:
@@ -33,10 +35,15 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
                 yield number, line.strip()
 
 
-def read_json(path: str) -> list[dict]:
+def read_json(path: str, field: str | None = None) -> list[dict]:
     """Objects of a JSON file that holds one list.
 
+    Args:
+        path: The file.
+        field: The list is under this field of one object; None: it is the whole file.
+
     Raises:
+        KeyError: If there is no such field.
         ValueError: If the file is not UTF-8, not JSON or not a list of objects.
     """
     try:
@@ -44,8 +51,11 @@ def read_json(path: str) -> list[dict]:
             records = json.load(lines)
     except json.JSONDecodeError as error:
         raise ValueError(f'{path} is not valid JSON: {error}') from error
+    if field is not None:
+        records = require_fields(records, [field], path)[field]
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise ValueError(f'{path} must hold a list of objects, it holds {type(records).__name__}')
+        place = path if field is None else f'{path}, field {field!r},'
+        raise ValueError(f'{place} must hold a list of objects, it holds {type(records).__name__}')
     return records
 
 

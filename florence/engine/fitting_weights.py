@@ -38,7 +38,7 @@ def require_fitting_weights(model: nn.Module, weights: Mapping[str, Tensor], sou
     given = {name.removeprefix(WRAPPER): value for name, value in weights.items() if isinstance(value, Tensor)}
     unfit = [name for name, shape in wanted.items() if _shape(given, name) != shape]
     if unfit:
-        _adapt(inner, given)
+        given |= adapted_weights(inner, given)
         unfit = [name for name, shape in wanted.items() if _shape(given, name) != shape]
     if not wanted or not unfit or (not complete and len(unfit) < len(wanted)):
         return
@@ -54,11 +54,13 @@ def _shape(weights: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:
     return tuple(weights[name].shape) if name in weights else None
 
 
-def _adapt(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """What the model itself does to weights before it loads them, such as a time axis for those of an image tower; in place."""
+def adapted_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the model itself makes of weights before it loads them, such as a time axis for those of an image tower."""
+    weights = dict(weights)
     for name, module in model.named_modules():
         for hook in module._load_state_dict_pre_hooks.values():
             hook(weights, f'{name}.' if name else '', {}, True, [], [], [])
+    return weights
 
 
 def innermost(model: nn.Module) -> nn.Module:

@@ -42,6 +42,7 @@ def export_florence2(
     image_size: tuple[int, int],
     folder: str | os.PathLike,
     *,
+    keep_ratio: bool = False,
     int8: bool = False,
     tolerance: float = 1e-4,
 ) -> dict[str, dict[str, float]]:
@@ -50,6 +51,7 @@ def export_florence2(
     Args:
         model: In evaluation mode, in float32 on the CPU, with its vocabulary.
         image_size: Height and width of the images.
+        keep_ratio: Whether images are padded to that size (`ResizePad`), not stretched.
         folder: Is made; appears when all is written.
         int8: Whether matrix products are quantised.
         tolerance: Largest difference from PyTorch, before quantisation, over the largest value of a result.
@@ -82,7 +84,9 @@ def export_florence2(
             figures[name]['megabytes'] = round(path.stat().st_size / 2**20, 1)
             print_log(f'{name}: {figures[name]}', logger='current')
         write_json(new / VOCABULARY, words.whole_state())
-        write_json(new / FACTS, {**_facts(model, image_size), 'precision': 'int8' if int8 else 'fp32', 'vocabulary': digest})
+        write_json(
+            new / FACTS, {**_facts(model, image_size, keep_ratio), 'precision': 'int8' if int8 else 'fp32', 'vocabulary': digest}
+        )
     return figures
 
 
@@ -145,13 +149,14 @@ def _quantize(path: Path) -> None:
     os.replace(path.with_suffix('.int8'), path)
 
 
-def _facts(model: Florence2, image_size: tuple[int, int]) -> dict[str, Any]:
+def _facts(model: Florence2, image_size: tuple[int, int], keep_ratio: bool) -> dict[str, Any]:
     normalisation = model.data_preprocessor
     return {
         'format': FORMAT,
         'opset': OPSET,
         'graphs': {name: f'{name}.onnx' for name in ('vision_encoder', 'embed_tokens', 'encoder_model', 'decoder_model')},
         'image_size': list(image_size),
+        'keep_ratio': keep_ratio,
         'mean': normalisation.mean.flatten().tolist(),
         'std': normalisation.std.flatten().tolist(),
         'max_positions': model.language_model.max_positions,

@@ -28,6 +28,7 @@ class Florence2Onnx:
 
     Attributes:
         image_size: Height and width of its images.
+        keep_ratio: Whether images are padded to that size, not stretched.
         answering: As of a `Florence2`.
 
     Raises:
@@ -39,7 +40,7 @@ class Florence2Onnx:
     def __init__(self, folder: str | os.PathLike) -> None:
         folder = Path(folder)
         facts = _read_facts(folder)
-        self.image_size = tuple(facts['image_size'])
+        self.image_size, self.keep_ratio = tuple(facts['image_size']), facts['keep_ratio']
         self.tokenizer = TokenizerModule(_tokenizer(folder, facts))
         self.data_preprocessor = ImageTextPreprocessor(facts['mean'], facts['std'], channels_last=False)
         self.search = BeamSettings(**facts['search'])
@@ -157,7 +158,7 @@ def _read_facts(folder: Path) -> dict[str, Any]:
 
 def _tokenizer(folder: Path, facts: dict[str, Any]) -> Florence2Tokenizer:
     state = read_json_object(folder / VOCABULARY, 'vocab_size', 'trained')
-    words = Florence2Tokenizer('trained', facts['max_positions'], state['vocab_size'])
+    words = Florence2Tokenizer('trained', facts['max_positions'], state['vocab_size'], state.get('new_tokens', ()))
     words.load_state(state)
     if words.vocabulary_hash() != facts['vocabulary']:
         raise ValueError(f'{folder / VOCABULARY} is not the vocabulary of this model: copy the whole folder again.')

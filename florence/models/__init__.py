@@ -9,12 +9,13 @@ from florence.models import (
     heads,
     language,
     losses,
+    segmentation,
     two_tower,
     video,
     vision_language,
 )
 
 __all__ = [
-    'backbones', 'data_preprocessors', 'detectors', 'florence2', 'fusion', 'heads', 'language', 'losses', 'two_tower', 'video',
-    'vision_language',
+    'backbones', 'data_preprocessors', 'detectors', 'florence2', 'fusion', 'heads', 'language', 'losses', 'segmentation',
+    'two_tower', 'video', 'vision_language',
 ]  # fmt: skip

@@ -12,7 +12,8 @@ class ImageTextSample(BaseDataElement):
 
     Metainfo:
         sample_id: Name of the sample for messages and duplicates (file path, shard key or index), str.
-        img_shape: `(H, W)` of the network input, pixels; `ori_shape` that of the file.
+        img_shape: `(H, W)` of the network input, pixels; `ori_shape` that of the file; `canvas_shape` that of a padded input in
+            pixels of the file.
         img_path, image_id: Where the image lies, and its id in the data set, where there is one.
         filename, num_frames: Of a video: where it lies, and how many frames of the clip are its own, the others being padding.
         question_id, question_type, answer_type: Of a question about the image, as VQA's files name them.

@@ -5,37 +5,15 @@ import json
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from florence2_files import write_florence2
 from PIL import Image
 
 from florence.apis import Florence2Inferencer
-from florence.datasets.digit_scenes import DigitSceneRecords
-from florence.registry import MODELS
-
-CONFIG = 'configs/florence2/florence2-nano_25min_digits.py'
-SCENES = dict(num_scenes=3, split='train', recipe=dict(image_size=64))
 
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
-    """A checkpoint with a vocabulary, and three pictures, one of them wide."""
-    folder = tmp_path_factory.mktemp('florence2')
-    config = Config.fromfile(CONFIG)
-    torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope('florence'):
-        model = MODELS.build(config.model)
-    scenes = DigitSceneRecords(**SCENES)
-    model.tokenizer.tokenizer.train(list(scenes.captions()))
-    for parameter in model.language_model.parameters():
-        parameter.data.mul_(8)  # so that answers are not all alike
-    torch.save({'state_dict': model.state_dict()}, folder / 'model.pth')
-    for number in range(len(scenes)):
-        picture = Image.fromarray(scenes[number]['img'])
-        picture.resize((640, 480) if number == 2 else (64, 64)).save(folder / f'{number}.png')
-    config.model.search.max_new_tokens = 12
-    config.dump(folder / 'config.py')
-    return folder
+    return write_florence2(tmp_path_factory.mktemp('florence2'))
 
 
 def paths(folder):
@@ -68,28 +46,15 @@ def test_regions_are_in_pixels_of_the_file(trained, monkeypatch):
     assert result['boxes'][0] == pytest.approx([0.32, 0.24, 319.68, 479.76])
 
 
-@pytest.mark.parametrize(
-    ('questions', 'kind', 'message'),
-    [
-        ([], ValueError, 'a list of one question or more'),
-        ('<OD>', ValueError, 'a list of one question or more'),
-        (['<ODD>'], KeyError, "no task '<ODD>'; known: <CAPTION>"),
-        ([('<OD>', 'cats')], ValueError, 'task <OD> takes no input'),
-        (['<VQA>'], ValueError, 'task <VQA> needs a text'),
-        ([('<REGION_TO_OCR>', 'here')], ValueError, 'needs a region'),
-    ],
-)
-def test_mistakes_get_a_sentence(trained, questions, kind, message):
+@pytest.mark.parametrize('questions', [[], '<OD>'])
+def test_no_question_is_refused(trained, questions):
     inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
-    with pytest.raises(kind, match=message):
+    with pytest.raises(ValueError, match='a list of one question or more'):
         inferencer(paths(trained), questions)
 
 
-def test_other_configs_and_missing_files_are_named(trained):
+def test_other_configs_are_named():
     with pytest.raises(ValueError, match='no model of type Florence2'):
         Florence2Inferencer('configs/unicl/unicl_coswin-nano_10min_digits.py')
     with pytest.raises(FileNotFoundError, match="no config file 'none.py'"):
         Florence2Inferencer('none.py')
-    inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
-    with pytest.raises(ValueError, match='missing.png'):
-        inferencer([str(trained / 'missing.png')], ['<OD>'])

@@ -37,6 +37,18 @@ def test_faults_name_the_record(tmp_path, record, kind, message):
         ImageRecords(write(tmp_path, [record]))
 
 
+def test_a_tokenizer_learns_from_all_texts(tmp_path):
+    record = {
+        'image': 'a.png',
+        'texts': {'brief': 'a dog', 'detailed': ['a brown dog', 'the dog']},
+        'regions': [{'box': [0, 0, 1, 1], 'phrase': 'dog'}, {'box': [0, 0, 1, 1], 'text': 'EXIT', 'quad': [0] * 8}],
+        'triplets': [{'text': 'a dog runs', 'phrase': 'a dog', 'boxes': [[0, 0, 1, 1]]}],
+        'questions': [{'question': 'who runs?', 'answer': 'dog'}],
+    }
+    found = list(ImageRecords(write(tmp_path, [record])).captions())
+    assert found == ['a dog', 'a brown dog', 'the dog', 'dog', 'EXIT', 'a dog runs', 'a dog', 'who runs?', 'dog']
+
+
 def test_another_ending_is_refused(tmp_path):
     with pytest.raises(ValueError, match='reads .json and .jsonl, not'):
         ImageRecords(str(tmp_path / 'records.csv'))

@@ -114,6 +114,21 @@ def test_vqa_pack_check_and_score(run, tmp_path, questions):
     assert message is None and json.loads(printed)['overall'] == pytest.approx(80)
 
 
+def test_textvqa_pack_and_check(run, tmp_path):
+    (tmp_path / 'q.json').write_text(json.dumps({'data': [{'question_id': 30}, {'question_id': 10}]}))
+    given = [{'image': str(number), 'question_id': number, 'task': '<VQA>', 'answer': 'coca cola'} for number in (10, 30)]
+    (tmp_path / 'a.json').write_text(json.dumps(given))
+    options = ('--dataset', 'textvqa', '--questions', 'q.json')
+    printed, message = run(VQA, 'pack', 'out', 'a.json', '--algorithm', 'florence2', *options)
+    name = 'out/textvqa_florence2_results.json'
+    assert message is None and printed == f'wrote {name}: 2 answers.\n'
+    wanted = [{'question_id': number, 'answer': 'coca cola'} for number in (30, 10)]
+    assert json.loads((tmp_path / name).read_text()) == wanted
+    assert run(VQA, 'check', name, *options) == (f'{name} is in order.\n', None)
+    (tmp_path / 'a.json').write_text(json.dumps(given[:1]))
+    assert '1 questions of 2 are not answered (30)' in run(VQA, 'check', 'a.json', *options)[1]
+
+
 def test_vqa_missing_and_other_questions(run, tmp_path, questions):
     (tmp_path / 'a.json').write_text(json.dumps([{'question_id': 10, 'answer': 'yes'}, {'question_id': 99, 'answer': 'no'}]))
     pack = (VQA, 'pack', 'out', 'a.json', '--algorithm', 'meter', *questions)

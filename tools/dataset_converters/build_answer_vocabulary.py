@@ -53,7 +53,7 @@ def questions_of_records(path: str, columns: list[str]) -> list[tuple[str, list[
         for column in columns:
             if column not in record:
                 raise KeyError(f'{path}: record {number} has no column {column!r}, found {", ".join(record)}.')
-        answers = named.answers_of(record)
+        answers = named.answers_of(record, f'{path}: record {number}')
         questions.append((most_common(answers), answers))
     return questions
 

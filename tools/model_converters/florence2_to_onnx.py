@@ -27,8 +27,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--tolerance', type=float, default=1e-4, help='largest difference from PyTorch, relative, before --int8')
     args = parser.parse_args(arguments)
     try:
-        model, image_size = load_florence2(args.config, args.checkpoint)
-        figures = export_florence2(model, image_size, args.folder, int8=args.int8, tolerance=args.tolerance)
+        model, image_size, keep_ratio = load_florence2(args.config, args.checkpoint)
+        options = dict(keep_ratio=keep_ratio, int8=args.int8, tolerance=args.tolerance)
+        figures = export_florence2(model, image_size, args.folder, **options)
     except USER_ERRORS as error:
         sys.exit(in_words(error))
     print(json.dumps(figures, indent=2))

@@ -1,29 +1,29 @@
-# All that is known of digit scenes of one to three digits at 64 px, all tasks of Florence-2 mixed; train and test show different
+# All that is known of digit scenes of one or two digits at 48 px, all tasks of Florence-2 mixed; train and test show different
 # scans.
 default_scope = 'florence'
-image_size = 64
-recipe = dict(image_size=image_size, num_objects_probs=(0.3, 0.4, 0.3), pairs='all')
+image_size = 48
+recipe = dict(image_size=image_size, num_objects_probs=(0.6, 0.4), pairs='all')
 tasks = {
     '<CAPTION>': 1,
     '<DETAILED_CAPTION>': 1,
     '<MORE_DETAILED_CAPTION>': 1,
-    '<OD>': 3,
+    '<OD>': 4,
     '<DENSE_REGION_CAPTION>': 1,
-    '<REGION_PROPOSAL>': 1,
-    '<CAPTION_TO_PHRASE_GROUNDING>': 2,
-    '<REFERRING_EXPRESSION_SEGMENTATION>': 2,
-    '<REGION_TO_SEGMENTATION>': 1,
+    '<REGION_PROPOSAL>': 0.5,
+    '<CAPTION_TO_PHRASE_GROUNDING>': 4,
+    '<REFERRING_EXPRESSION_SEGMENTATION>': 3,
+    '<REGION_TO_SEGMENTATION>': 0.5,
     '<OPEN_VOCABULARY_DETECTION>': 1,
-    '<REGION_TO_CATEGORY>': 1,
-    '<REGION_TO_DESCRIPTION>': 1,
-    '<OCR>': 1,
+    '<REGION_TO_CATEGORY>': 0.5,
+    '<REGION_TO_DESCRIPTION>': 0.5,
+    '<OCR>': 2,
     '<OCR_WITH_REGION>': 1,
-    '<REGION_TO_OCR>': 1,
+    '<REGION_TO_OCR>': 0.5,
     '<VQA>': 1,
 }
 options = dict(order='left_right')
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=24,
     num_workers=0,
     drop_last=True,
     sampler=dict(type='InfiniteSampler', shuffle=False),

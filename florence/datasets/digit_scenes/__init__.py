@@ -12,9 +12,10 @@ from florence.datasets.digit_scenes.detection import DigitSceneDetection
 from florence.datasets.digit_scenes.pairs import DigitScenePairs
 from florence.datasets.digit_scenes.records import DigitSceneRecords
 from florence.datasets.digit_scenes.retrieval import DigitSceneRetrieval
+from florence.datasets.digit_scenes.segmentation import DigitSceneSegmentation
 from florence.datasets.digit_scenes.vqa import DigitSceneVQA
 
 __all__ = [
     'DigitClipActions', 'DigitClipPairs', 'DigitSceneCaptions', 'DigitSceneClassification', 'DigitSceneDetection',
-    'DigitScenePairs', 'DigitSceneRecords', 'DigitSceneRetrieval', 'DigitSceneVQA',
+    'DigitScenePairs', 'DigitSceneRecords', 'DigitSceneRetrieval', 'DigitSceneSegmentation', 'DigitSceneVQA',
 ]  # fmt: skip

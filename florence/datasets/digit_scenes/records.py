@@ -1,7 +1,7 @@
 """Everything that is known of a digit scene, in the form of Florence-2's records (`florence.tasks.florence2.targets`).
 
 Texts name the objects from left to right, so that there is one right caption of each kind; the text in the picture is the digits
-in the same order.
+in the same order. What is to be grounded names them in any order: else the order alone would tell the places.
 """
 
 import math
@@ -66,7 +66,7 @@ class DigitSceneRecords(DigitSceneDataset):
                 'image': f'{scene.split}/{self.sampler.seed}/{self.scene_index(index)}',
                 'texts': _texts(items, scene.ground, scene.image_size),
                 'regions': regions,
-                'triplets': _triplets(items, regions),
+                'triplets': _triplets(items, regions, rng),
                 'questions': _questions(scene, rng),
             }
         }
@@ -126,12 +126,13 @@ def _quad(item: DigitObject, mask: np.ndarray) -> list[float]:
     return corners.reshape(-1).tolist()
 
 
-def _triplets(items: list[DigitObject], regions: list[dict]) -> list[dict]:
-    """Each different thing that the short caption names, with all of its boxes."""
-    text = caption_of(items, None) if items else ''
+def _triplets(items: list[DigitObject], regions: list[dict], rng: np.random.Generator) -> list[dict]:
+    """Each different thing that a short caption names, with all of its boxes; the order, by chance, says nothing of the place."""
+    order = rng.permutation(len(items))
+    text = caption_of([items[position] for position in order], None) if items else ''
     named: dict[str, list[dict]] = {}
-    for item, region in zip(items, regions, strict=True):
-        named.setdefault(noun_phrase(item, detailed=False), []).append(region)
+    for position in order:
+        named.setdefault(noun_phrase(items[position], detailed=False), []).append(regions[position])
     return [
         {
             'text': text,

@@ -18,6 +18,7 @@
 | `frame_inds`, `clip_len`, `num_clips`, `frame_interval` | `SampleClips` | chosen frames, one clip after the other |
 | `imgs`, `original_shape`, `img_shape`, `num_missing_frames` | `DecodeVideo` | `(H, W, 3)` uint8 RGB each; `(H, W)`; stand-ins |
 | `img`, `ori_shape` | `LoadImage` | `(H, W, 3)` uint8 RGB; size of the file's image, `(H, W)` |
+| `canvas_shape` | `ResizePad` | size of the padded input in pixels of the file, `(H, W)`, floats |
 | `label` | `HashTextLabel` | identity of the text before any template, int in `[0, 2**63)` |
 | `record` | data set, `AnnotationsToRecord` | what is known of an image, for Florence-2: texts, regions, triplets, questions |
 | `task`, `prompt`, `target` | `DrawTasks` | tags, what is asked, what is to be answered, tuples of str |
@@ -49,6 +50,7 @@ from florence.datasets.transforms.random_flip import RandomFlip
 from florence.datasets.transforms.random_resized_crop import RandomResizedCrop
 from florence.datasets.transforms.repeat_frame import RepeatFrame
 from florence.datasets.transforms.resize_center_crop import ResizeCenterCrop
+from florence.datasets.transforms.resize_pad import ResizePad
 from florence.datasets.transforms.resize_whole import ResizeWhole
 from florence.datasets.transforms.sample_clips import SampleClips
 
@@ -56,5 +58,5 @@ __all__ = [
     'AnnotationsToRecord', 'AskTask', 'BlankImage', 'DecodeVideo', 'DrawTasks', 'ExpandShortText',
     'ForEachImage', 'HashTextLabel', 'LoadImage', 'OpenVideo', 'PackAttributes', 'PackImageText', 'PackImages',
     'PackVideoText', 'PickCaption', 'RandAugment', 'RandAugmentClip', 'RandomFlip', 'RandomResizedCrop',
-    'RepeatFrame', 'ResizeCenterCrop', 'ResizeWhole', 'SampleClips',
+    'RepeatFrame', 'ResizeCenterCrop', 'ResizePad', 'ResizeWhole', 'SampleClips',
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """What a data set of boxes, captions or questions knows of an image, as a record of Florence-2."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from mmcv.transforms import BaseTransform
 
 from florence.registry import TRANSFORMS
@@ -15,7 +16,8 @@ class AnnotationsToRecord(BaseTransform):
     """Sets `record`, so that `CocoDetection`, `CocoCaptions`, `VQAv2` and whatever mmdet reads can be asked about in words.
 
     `instances` become regions; those that are to be ignored, such as crowds, are left out, and so are masks as run lengths, which
-    have no polygon; their boxes stay. `text` with `answers` becomes a question with each of its annotators' answers. `captions`,
+    have no polygon; their boxes stay. After mmdet's transforms, which its `LoadAnnotations` begins, boxes and polygons are taken
+    as flips and crops have left them. `text` with `answers` becomes a question with each of its annotators' answers. `captions`,
     or `text` alone, become texts.
 
     Args:
@@ -36,14 +38,17 @@ class AnnotationsToRecord(BaseTransform):
         """Write the record of one sample.
 
         Args:
-            results: Has `img_path`, and `instances`, `captions` or `text`.
+            results: Has `img_path`, and `gt_bboxes`, `instances`, `captions` or `text`.
 
         Raises:
             KeyError: If there are none of these, or instances whose names are not known.
         """
         record: dict[str, Any] = {'image': results['img_path']}
-        if 'instances' in results:
-            record['regions'] = self._regions(results)
+        if 'gt_bboxes' in results:
+            record['regions'] = self._regions(results, _transformed_instances(results))
+            results['ori_shape'] = results['img'].shape[:2]  # what the boxes belong to
+        elif 'instances' in results:
+            record['regions'] = self._regions(results, results['instances'])
         if 'answers' in results:
             record['questions'] = [{'question': results['text'], 'answer': answer} for answer in results['answers']]
         elif 'captions' in results or 'text' in results:
@@ -56,12 +61,12 @@ class AnnotationsToRecord(BaseTransform):
         results.setdefault('sample_id', results['img_path'])
         return results
 
-    def _regions(self, results: dict) -> list[dict]:
+    def _regions(self, results: dict, instances: Iterable[dict]) -> list[dict]:
         classes = self.classes or results.get('classes')
         if classes is None:
             raise KeyError('AnnotationsToRecord needs the names of the classes: pass classes=, the data set does not tell them')
         regions = []
-        for instance in results['instances']:
+        for instance in instances:
             if instance.get('ignore_flag'):
                 continue
             region = {'box': instance['bbox'], 'phrase': classes[instance['bbox_label']]}
@@ -69,3 +74,16 @@ class AnnotationsToRecord(BaseTransform):
                 region['polygons'] = instance['mask']
             regions.append(region)
         return regions
+
+
+def _transformed_instances(results: dict) -> Iterator[dict]:
+    """What mmdet's transforms have made of the instances: boxes `(N, 4)`, labels and flags `(N,)`, maybe polygons of each."""
+    boxes = results['gt_bboxes']
+    boxes = boxes.numpy() if hasattr(boxes, 'numpy') else np.asarray(boxes)
+    ignored = results.get('gt_ignore_flags', np.zeros(len(boxes), bool))
+    outlines = getattr(results.get('gt_masks'), 'masks', None)
+    for index, (box, label, is_ignored) in enumerate(zip(boxes, results['gt_bboxes_labels'], ignored, strict=True)):
+        instance = {'bbox': box.tolist(), 'bbox_label': int(label), 'ignore_flag': bool(is_ignored)}
+        if isinstance(outlines, list):  # of polygons; bitmaps are one array
+            instance['mask'] = [part.tolist() for part in outlines[index]]
+        yield instance

@@ -4,7 +4,8 @@ Florence-2 (arXiv 2311.06242, section 4) trains on all annotations of an image; 
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -12,13 +13,21 @@ from mmcv.transforms import BaseTransform
 from florence.datasets.bad_samples import BadSample
 from florence.registry import TRANSFORMS
 from florence.tasks.florence2.target_regions import TargetOptions
-from florence.tasks.florence2.targets import Target
+from florence.tasks.florence2.targets import Target, check_boxes
 from florence.tasks.florence2.task import Florence2Task, get_task, make_prompt
 
 
-def record_size(results: dict) -> tuple[int, int]:
-    """Width and height that the coordinates of the record of a sample belong to: those of its file."""
-    height, width = results.get('ori_shape', results['img'].shape[:2])
+def file_size(results: dict) -> tuple[int, int]:
+    """Width and height of the image that the coordinates of the record of a sample lie in: those of its file."""
+    height, width = results['ori_shape'] if 'ori_shape' in results else results['img'].shape[:2]
+    return width, height
+
+
+def canvas_size(results: dict) -> tuple[float, float]:
+    """Width and height that the location tokens of a sample divide: those of its file, and of the padding of `ResizePad`."""
+    if 'canvas_shape' not in results:
+        return file_size(results)
+    height, width = results['canvas_shape']
     return width, height
 
 
@@ -28,10 +37,17 @@ def targets_of(task: Florence2Task, results: dict, options: TargetOptions, rng: 
     Raises:
         BadSample: If the record is malformed; a `ValueError` that names the sample.
     """
+    with naming_the_sample(results, f', task {task.tag}'):
+        return task.targets(results['record'], canvas_size(results), options, rng)
+
+
+@contextmanager
+def naming_the_sample(results: dict, where: str = '') -> Iterator[None]:
+    """Faults of a record become a `BadSample` that names the sample."""
     try:
-        return task.targets(results['record'], record_size(results), options, rng)
+        yield
     except (KeyError, ValueError) as error:
-        raise BadSample(f'sample {results["sample_id"]!r}, task {task.tag}: {error.args[0]}') from error
+        raise BadSample(f'sample {results["sample_id"]!r}{where}: {error.args[0]}') from error
 
 
 @TRANSFORMS.register_module()
@@ -72,18 +88,26 @@ class DrawTasks(BaseTransform):
             results: Has `record`, and `img` or `ori_shape`.
 
         Raises:
-            BadSample: If the record is malformed or has no target of any task; a `ValueError` that names the sample.
+            BadSample: If the record is malformed, a box of it has no area or lies outside the image, or it has no target of any
+                task; a `ValueError` that names the sample.
         """
+        with naming_the_sample(results):
+            check_boxes(results['record'], file_size(results))
         rng = random.Random(int(np.random.randint(2**31)))
-        left = {task: targets for task in self.tasks if (targets := targets_of(task, results, self.options, rng))}
-        if not left:
-            raise BadSample(f'the record of sample {results["sample_id"]!r} has no target of {", ".join(self.weights)}')
+        # Targets are written for tasks that are drawn; one that has none is drawn again, which leaves the others their shares.
+        left: dict[Florence2Task, list[Target] | None] = dict.fromkeys(self.tasks)
         drawn: list[tuple[Florence2Task, Target]] = []
         while left and len(drawn) < self.num_tasks:
             (task,) = rng.choices(list(left), [self.weights[task.tag] for task in left])
-            drawn.append((task, left[task].pop(rng.randrange(len(left[task])))))
-            if not left[task]:
+            targets = left[task]
+            if targets is None:
+                targets = left[task] = targets_of(task, results, self.options, rng)
+            if targets:
+                drawn.append((task, targets.pop(rng.randrange(len(targets)))))
+            if not targets:
                 del left[task]
+        if not drawn:
+            raise BadSample(f'the record of sample {results["sample_id"]!r} has no target of {", ".join(self.weights)}')
         results['task'] = tuple(task.tag for task, _ in drawn)
         results['prompt'] = tuple(make_prompt(task.tag, target.prompt_input) for task, target in drawn)
         results['target'] = tuple(target.text for _, target in drawn)

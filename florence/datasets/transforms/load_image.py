@@ -47,12 +47,12 @@ class LoadImage(BaseTransform):
         """Decode one image.
 
         Args:
-            results: Has `sample_id` and `img_bytes` or `img_path`; the bytes are taken out.
+            results: Has `img_path`, or `img_bytes` and `sample_id`; the bytes are taken out.
 
         Raises:
             BadSample: If the file is missing, broken, cut short or too small; a `ValueError` that names it.
         """
-        name = results.get('img_path', results['sample_id'])
+        name = results['img_path'] if 'img_path' in results else results['sample_id']
         data = results.pop('img_bytes', None)
         if data is None:
             try:

@@ -23,7 +23,8 @@ class PackImageText(BaseTransform):
         'truth',
     )  # fmt: skip
     METAINFO = (
-        'sample_id', 'img_path', 'filename', 'image_id', 'ori_shape', 'question_id', 'question_type', 'answer_type',
+        'sample_id', 'img_path', 'filename', 'image_id', 'ori_shape', 'canvas_shape', 'question_id', 'question_type',
+        'answer_type',
     )  # fmt: skip
 
     def transform(self, results: dict) -> dict:

@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
+from florence.engine.fitting_weights import adapted_weights
 from florence.engine.strategies.sharded_weights import is_partitioned, own_part
 from florence.registry import HOOKS
 
@@ -96,7 +97,7 @@ class EMAHook(Hook):
         if not resuming or 'ema_state_dict' not in checkpoint:
             self._restart_after_load = True
             return
-        average = checkpoint['state_dict']
+        average = adapted_weights(self._model, checkpoint['state_dict'])
         checkpoint['state_dict'] = checkpoint['ema_state_dict']
         for index, (name, parameter) in enumerate(self._named()):
             self._average[index] = own_part(average[name].float(), parameter).to(self._average[index].device)

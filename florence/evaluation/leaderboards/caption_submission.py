@@ -24,7 +24,7 @@ DOMAINS = ('in-domain', 'near-domain', 'out-domain')
 
 
 def read_captions(path: str | Path) -> list[dict]:
-    """The entries of a results file, a `.json`, or the one in a `.zip` of the same name.
+    """The entries of a results file, a `.json`, or the one in a `.zip` of the same name; `TaskAnswers` calls captions `answer`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -32,12 +32,16 @@ def read_captions(path: str | Path) -> list[dict]:
     """
     content = read_results(path)
     for index, entry in enumerate(content):
-        valid = isinstance(entry, dict) and _is_number(entry.get('image_id')) and isinstance(entry.get('caption'), str)
-        if not valid:
+        valid = isinstance(entry, dict) and _is_number(entry.get('image_id'))
+        if not valid or not isinstance(_caption(entry), str):
             raise ValueError(
                 f'{path}: entry {index} must have image_id, a whole number, and caption, a text, it is {repr(entry)[:80]}.'
             )
-    return [{'image_id': entry['image_id'], 'caption': entry['caption']} for entry in content]
+    return [{'image_id': entry['image_id'], 'caption': _caption(entry)} for entry in content]
+
+
+def _caption(entry: dict) -> Any:
+    return entry.get('caption', entry.get('answer'))
 
 
 def read_image_ids(path: str | Path) -> list[int]:

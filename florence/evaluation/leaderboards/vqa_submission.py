@@ -1,7 +1,13 @@
-"""Answers to VQAv2 as its server wants them: a JSON list of `question_id` (int) and `answer` (text), all questions of the split.
+"""Answers to questions as servers want them: a JSON list of the identity of a question and `answer` (text), all of the split.
 
-Source: https://visualqa.org/evaluation.html (results format); the server is EvalAI's challenge 830. Test-dev and test-std differ
-by the questions that have to be there: those of the question file of the split.
+| set | identity | source |
+|---|---|---|
+| VQAv2 | `question_id`, number | https://visualqa.org/evaluation.html, EvalAI's challenge 830 |
+| TextVQA | `question_id`, number | https://textvqa.org/challenge, EvalAI |
+| VizWiz | `image`, file name | https://vizwiz.org/tasks-and-datasets/vqa, EvalAI |
+| DocVQA | `questionId`, number | https://rrc.cvc.uab.es, "Document Visual Question Answering" |
+
+Test-dev and test-std of VQAv2 differ by the questions that have to be there: those of the question file of the split.
 """
 
 import re
@@ -12,38 +18,57 @@ from typing import Any
 from florence.atomic_files import write_json
 from florence.evaluation.functional.vqa_accuracy import JudgedQuestion, question_accuracy, vqa_figures
 from florence.evaluation.leaderboards.coverage import coverage_problems
-from florence.tasks.json_files import read_json_file
+from florence.tasks.json_files import read_json_file, require_fields
 from florence.tasks.vqa_files import typed_answers
 
+KEYS = {'vqa_v2': 'question_id', 'textvqa': 'question_id', 'vizwiz': 'image', 'docvqa': 'questionId'}
+"""What the files of each set call the identity of a question."""
 
-def read_answers(path: str | Path) -> list[dict]:
-    """The entries of a results file.
+
+def read_question_ids(path: str | Path, dataset: str) -> list[int | str]:
+    """Identities of all questions of a split of TextVQA, VizWiz or DocVQA, in the order of its file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no JSON list of objects with `question_id` (int) and `answer` (text).
+        KeyError: If a field is missing.
+        ValueError: If it has another form.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no file of questions {path}: check the path.')
+    content = read_json_file(path)
+    entries = content if dataset == 'vizwiz' else require_fields(content, ['data'], str(path))['data']
+    if not isinstance(entries, list):
+        raise ValueError(f'{path} must hold a list of questions, it holds {type(entries).__name__}.')
+    return [require_fields(entry, [KEYS[dataset]], f'{path}: a question')[KEYS[dataset]] for entry in entries]
+
+
+def read_answers(path: str | Path, dataset: str = 'vqa_v2') -> list[dict]:
+    """The entries, `question_id` and `answer`, of a results file: of `VQAAccuracy`, of `TaskAnswers`, or a written submission.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no JSON list of objects with the identity of a question (int, of VizWiz a text) and `answer` (text).
+    """
+    kind, kind_name = (str, 'a text') if dataset == 'vizwiz' else (int, 'a whole number')
     if not Path(path).is_file():
         raise FileNotFoundError(f'no results file {path}: check the path.')
     content = read_json_file(path)
     if not isinstance(content, list):
         raise ValueError(f'{path} holds {type(content).__name__}, expected a list of answers.')
     for index, entry in enumerate(content):
-        if not _is_answer(entry):
+        identity = _identity(entry, dataset)
+        if not isinstance(identity, kind) or isinstance(identity, bool) or not isinstance(entry.get('answer'), str):
             raise ValueError(
-                f'{path}: entry {index} must have question_id, a whole number, and answer, a text, it is {repr(entry)[:80]}.'
+                f'{path}: entry {index} must have {KEYS[dataset]}, {kind_name}, and answer, a text, it is {repr(entry)[:80]}.'
             )
-    return [{'question_id': entry['question_id'], 'answer': entry['answer']} for entry in content]
+    return [{'question_id': _identity(entry, dataset), 'answer': entry['answer']} for entry in content]
 
 
-def _is_answer(entry: Any) -> bool:
-    if not isinstance(entry, dict):
-        return False
-    number, answer = entry.get('question_id'), entry.get('answer')
-    return isinstance(number, int) and not isinstance(number, bool) and isinstance(answer, str)
+def _identity(entry: Any, dataset: str) -> Any:
+    return entry.get('question_id', entry.get(KEYS[dataset])) if isinstance(entry, dict) else None
 
 
-def merge_answers(paths: Sequence[str | Path]) -> tuple[list[dict], int]:
+def merge_answers(paths: Sequence[str | Path], dataset: str = 'vqa_v2') -> tuple[list[dict], int]:
     """Join the answers of several processes; an equal answer of two files is taken once.
 
     Returns:
@@ -53,10 +78,10 @@ def merge_answers(paths: Sequence[str | Path]) -> tuple[list[dict], int]:
         FileNotFoundError: If a file is missing.
         ValueError: If two files answer a question differently, or one of them twice.
     """
-    merged: dict[int, str] = {}
+    merged: dict[int | str, str] = {}
     repeated = 0
     for path in paths:
-        entries = read_answers(path)
+        entries = read_answers(path, dataset)
         own = {entry['question_id']: entry['answer'] for entry in entries}
         if len(own) < len(entries):
             raise ValueError(f'{path} answers {len(entries) - len(own)} questions more than once: keep one answer each.')
@@ -69,7 +94,7 @@ def merge_answers(paths: Sequence[str | Path]) -> tuple[list[dict], int]:
     return [{'question_id': number, 'answer': answer} for number, answer in merged.items()], repeated - len(merged)
 
 
-def check_answers(answers: Sequence[Mapping[str, Any]], question_ids: Sequence[int]) -> list[str]:
+def check_answers(answers: Sequence[Mapping[str, Any]], question_ids: Sequence[int | str]) -> list[str]:
     """What is wrong with the answers, one sentence per kind of problem.
 
     Args:
@@ -80,7 +105,11 @@ def check_answers(answers: Sequence[Mapping[str, Any]], question_ids: Sequence[i
 
 
 def submission_answers(
-    answers: Sequence[Mapping[str, Any]], question_ids: Sequence[int], *, fill_missing: bool = False, take_part: bool = False
+    answers: Sequence[Mapping[str, Any]],
+    question_ids: Sequence[int | str],
+    *,
+    fill_missing: bool = False,
+    take_part: bool = False,
 ) -> list[dict]:
     """One entry per question of the split, in its order.
 
@@ -110,11 +139,26 @@ def write_submission(folder: str | Path, subset: str, algorithm: str, answers: S
     Raises:
         ValueError: If the algorithm's name has other characters than letters, digits, dots and hyphens.
     """
-    if not re.fullmatch('[A-Za-z0-9.-]+', algorithm):
-        raise ValueError(f'algorithm is {algorithm!r}: use letters, digits, dots and hyphens only, the name is split at "_".')
-    path = Path(folder) / f'vqa_OpenEnded_mscoco_{subset}_{algorithm}_results.json'
+    path = Path(folder) / f'vqa_OpenEnded_mscoco_{subset}_{_checked(algorithm)}_results.json'
     write_json(path, list(answers))
     return path
+
+
+def write_answers(folder: str | Path, dataset: str, algorithm: str, answers: Sequence[Mapping[str, Any]]) -> Path:
+    """Write `FOLDER/<dataset>_<algorithm>_results.json` with the fields that the set's server wants; returns its path.
+
+    Raises:
+        ValueError: As `write_submission`.
+    """
+    path = Path(folder) / f'{dataset}_{_checked(algorithm)}_results.json'
+    write_json(path, [{KEYS[dataset]: entry['question_id'], 'answer': entry['answer']} for entry in answers])
+    return path
+
+
+def _checked(algorithm: str) -> str:
+    if not re.fullmatch('[A-Za-z0-9.-]+', algorithm):
+        raise ValueError(f'algorithm is {algorithm!r}: use letters, digits, dots and hyphens only, the name is split at "_".')
+    return algorithm
 
 
 def score_answers(answers: Sequence[Mapping[str, Any]], annotations: Sequence[Mapping[str, Any]]) -> dict[str, float]:

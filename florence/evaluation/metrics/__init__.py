@@ -9,6 +9,7 @@ from florence.evaluation.metrics.label_accuracy import LabelAccuracy
 from florence.evaluation.metrics.lvis_detection import LVISDetectionMetric
 from florence.evaluation.metrics.multi_label_ap import MultiLabelAP
 from florence.evaluation.metrics.pretrain import PretrainMetric
+from florence.evaluation.metrics.segmentation_iou import SegmentationIoU
 from florence.evaluation.metrics.task_answers import TaskAnswers
 from florence.evaluation.metrics.video_text_retrieval import VideoTextRetrieval
 from florence.evaluation.metrics.visual_genome import VisualGenomeMetric
@@ -25,6 +26,7 @@ __all__ = [
     'LabelAccuracy',
     'MultiLabelAP',
     'PretrainMetric',
+    'SegmentationIoU',
     'TaskAnswers',
     'VQAAccuracy',
     'VideoTextRetrieval',

@@ -11,6 +11,7 @@ from florence.evaluation.metrics.sample_fields import read_fields
 from florence.evaluation.task_answers import TaskAnswer, get_scorer
 from florence.registry import METRICS
 from florence.tasks.florence2.box_scores import SCORE_MODES, box_scores
+from florence.tasks.florence2.canvas import parse_on_canvas
 from florence.tasks.florence2.parsers import ParserOptions
 from florence.tasks.florence2.task import get_task
 
@@ -21,8 +22,12 @@ class TaskAnswers(BaseMetric):
 
     Args:
         parser: Arguments of `ParserOptions`: how answers are read.
-        outfile: JSON file of all prompts and answers to write; None = do not.
+        outfile: JSON file of all prompts and answers to write, which writers of submissions read; None = do not.
+        format_only: Only write the answers, where there is no truth (test sets of leaderboards).
         collect_device, prefix, collect_dir: As for every mmengine metric.
+
+    Raises:
+        ValueError: If `format_only` has no file to write to.
     """
 
     default_prefix = ''
@@ -32,12 +37,15 @@ class TaskAnswers(BaseMetric):
         *,
         parser: dict | None = None,
         outfile: str | None = None,
+        format_only: bool = False,
         collect_device: str = 'cpu',
         prefix: str | None = None,
         collect_dir: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
-        self.parser, self.outfile = ParserOptions(**(parser or {})), outfile
+        if format_only and outfile is None:
+            raise ValueError('format_only of TaskAnswers writes the answers and needs outfile.')
+        self.parser, self.outfile, self.format_only = ParserOptions(**(parser or {})), outfile, format_only
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the answers to each prompt of each image.
@@ -49,15 +57,17 @@ class TaskAnswers(BaseMetric):
             fields = read_fields(
                 self, sample, 'task', 'prompt', 'references', 'truth', 'pred_texts', 'pred_log_probs', 'pred_spans'
             )
-            height, width = sample['ori_shape'] if 'ori_shape' in sample else sample['img_shape']
+            shape = sample['ori_shape'] if 'ori_shape' in sample else sample['img_shape']
+            canvas = sample.get('canvas_shape', shape)
+            ids = {key: sample[key] for key in ('image_id', 'question_id') if key in sample}
             answers = [
-                (tag, prompt, self._answer(tag, str(sample['sample_id']), (width, height), *rest))
+                (tag, prompt, self._answer(tag, str(sample['sample_id']), tuple(shape)[::-1], tuple(canvas)[::-1], ids, *rest))
                 for tag, prompt, *rest in zip(*fields, strict=True)
             ]
             self.results.append(answers)  # one entry per image, so that those of all ranks can be put in order
 
     def compute_metrics(self, results: list[list[tuple[str, str, TaskAnswer]]]) -> dict[str, float]:
-        """Figures of each task.
+        """Figures of each task; none with `format_only`.
 
         Raises:
             ValueError: If nothing was asked.
@@ -72,11 +82,14 @@ class TaskAnswers(BaseMetric):
             write_json(
                 self.outfile,
                 [
-                    {'image': answer.image, 'task': tag, 'prompt': prompt, 'answer': answer.text, 'parsed': dict(answer.parsed)}
+                    {'image': answer.image, **answer.ids, 'task': tag, 'prompt': prompt}
+                    | {'answer': answer.text, 'parsed': dict(answer.parsed)}
                     for image in results
                     for tag, prompt, answer in image
                 ],
             )
+        if self.format_only:
+            return {}
         return {
             f'{tag.strip("<>")}/{name}': value
             for tag, answers in of_task.items()
@@ -88,14 +101,16 @@ class TaskAnswers(BaseMetric):
         tag: str,
         image: str,
         image_size: tuple[float, float],
+        canvas: tuple[float, float],
+        ids: Mapping[str, int | str],
         references: Sequence[str],
         truth: Mapping,
         text: str,
         log_probs: Sequence[float],
         spans: Sequence[tuple[int, int]],
     ) -> TaskAnswer:
-        parsed = get_task(tag).parser(text, image_size, self.parser)
+        parsed = parse_on_canvas(get_task(tag), text, image_size, canvas, self.parser)
         has_labels = any(end > start for start, end in parsed.get('label_spans', ()))
         modes = [] if 'spans' not in parsed else SCORE_MODES if has_labels or not parsed['spans'] else ('const', 'loc')
         scores = {mode: box_scores(parsed, log_probs, spans, mode) for mode in modes}
-        return TaskAnswer(image, image_size, text, parsed, references, truth, scores)
+        return TaskAnswer(image, image_size, text, parsed, references, truth, scores, ids)

@@ -18,6 +18,7 @@ class TaskAnswer:
             give them; empty for tasks of texts.
         scores: For each way to score regions (`florence.tasks.florence2.box_scores`) one score a region; empty
             where there are none.
+        ids: `image_id` and `question_id` of the annotation, where it has them.
     """
 
     image: str
@@ -27,3 +28,4 @@ class TaskAnswer:
     references: Sequence[str]
     truth: Mapping = field(default_factory=dict)
     scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    ids: Mapping[str, int | str] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """Figures of answers that place what a text means: phrase grounding and referring segmentation."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,23 +11,44 @@ LEAST_OVERLAP = 0.5
 
 
 def score_grounding(answers: Sequence[TaskAnswer]) -> dict[str, float]:
-    """`R@1`, percent: phrases of the truth whose first box overlaps any of theirs by half.
+    """Phrases whose box overlaps the true one by half, percent, by both protocols of Flickr30k Entities; referring accuracy.
 
-    The protocol of Flickr30k Entities known as "any box". A phrase is found under its own words, whatever their case; a phrase
-    of the truth that the answer does not have is missed.
+    `R@1` is "any box": the first box of the phrase and any of its true ones. `R@1_merged` is "merged boxes": the box around all
+    of its boxes and that around all true ones. A phrase is found under its own words, whatever their case; a phrase of the truth
+    that the answer does not have is missed. One that a sentence has twice is one phrase with the boxes of both.
+
+    `accuracy@0.5` is that of referring expressions: the first box of the answer, whatever its label, and the true one. It is
+    there where every prompt has one box.
     """
     hits = []
     for answer in answers:
-        first: dict[str, Sequence[float]] = {}
-        for label, box in zip(answer.parsed['labels'], answer.parsed['boxes'], strict=True):
-            first.setdefault(label.casefold(), box)
-        boxes_of: dict[str, list[Sequence[float]]] = {}
-        for label, box in zip(answer.truth['labels'], answer.truth['boxes'], strict=True):
-            boxes_of.setdefault(label.casefold(), []).append(box)
-        for phrase, boxes in boxes_of.items():
-            found = first.get(phrase)
-            hits.append(found is not None and max(box_overlap(found, box) for box in boxes) >= LEAST_OVERLAP)
-    return {'R@1': 100 * sum(hits) / max(len(hits), 1)}
+        found, wanted = (_boxes_of_phrases(regions) for regions in (answer.parsed, answer.truth))
+        for phrase, boxes in wanted.items():
+            own = found.get(phrase)
+            any_box = own is not None and max(box_overlap(own[0], box) for box in boxes) >= LEAST_OVERLAP
+            merged = own is not None and box_overlap(_around(own), _around(boxes)) >= LEAST_OVERLAP
+            hits.append((any_box, merged))
+    figures = {name: 100 * sum(own) / len(own) for name, own in zip(('R@1', 'R@1_merged'), zip(*hits or [(False, False)]))}
+    if all(len(answer.truth['boxes']) == 1 for answer in answers):
+        right = [
+            box_overlap(box, answer.truth['boxes'][0]) >= LEAST_OVERLAP
+            for answer in answers
+            for box in answer.parsed['boxes'][:1]
+        ]
+        figures['accuracy@0.5'] = 100 * sum(right) / len(answers)
+    return figures
+
+
+def _boxes_of_phrases(regions: Mapping) -> dict[str, list[Sequence[float]]]:
+    boxes: dict[str, list[Sequence[float]]] = defaultdict(list)
+    for label, box in zip(regions['labels'], regions['boxes'], strict=True):
+        boxes[label.casefold()].append(box)
+    return boxes
+
+
+def _around(boxes: Sequence[Sequence[float]]) -> list[float]:
+    x1, y1, x2, y2 = zip(*boxes, strict=True)
+    return [min(x1), min(y1), max(x2), max(y2)]
 
 
 def score_masks(answers: Sequence[TaskAnswer]) -> dict[str, float]:

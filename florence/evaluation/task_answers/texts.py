@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from florence.evaluation.functional.anls import answer_similarity
 from florence.evaluation.functional.caption_scores import caption_scores
 from florence.evaluation.functional.vqa_accuracy import question_accuracy
 from florence.evaluation.task_answers.answer import TaskAnswer
@@ -22,9 +23,13 @@ def score_texts(answers: Sequence[TaskAnswer]) -> dict[str, float]:
 
 
 def score_questions(answers: Sequence[TaskAnswer]) -> dict[str, float]:
-    """VQA accuracy, percent; the references of a question are the answers of its annotators."""
-    shares = [question_accuracy(answer.parsed['text'], answer.references) for answer in answers]
-    return {'accuracy': 100 * sum(shares) / len(shares)}
+    """`accuracy` of VQA, for which the references of a question are the answers of its annotators, and `ANLS`, the figure of
+    questions about documents, for which they are all right answers; percent."""
+    rules = {'accuracy': question_accuracy, 'ANLS': answer_similarity}
+    return {
+        name: 100 * sum(rule(answer.parsed['text'], answer.references) for answer in answers) / len(answers)
+        for name, rule in rules.items()
+    }
 
 
 def _exact(answers: Sequence[TaskAnswer]) -> float:

@@ -10,9 +10,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from florence.models.backbones.feature_cache import DTYPES, FeatureCache, weights_fingerprint
+from florence.models.hidden_level import hide_level
 from florence.registry import MODELS
-
-INNER = 'backbone.'
 
 
 @MODELS.register_module()
@@ -44,8 +43,8 @@ class FrozenBackbone(BaseModule):
         self.cache = FeatureCache(**cache) if cache is not None else None
         self.autocast = autocast
         self._fingerprint: str | None = None
-        self.register_state_dict_post_hook(_hide_level)
-        self.register_load_state_dict_pre_hook(_restore_level)
+        hide_level(self, 'backbone')
+        self.register_load_state_dict_pre_hook(_forget_fingerprint)
 
     @property
     def embed_dims(self) -> int:
@@ -89,12 +88,5 @@ class FrozenBackbone(BaseModule):
             return tuple(level.to(images.dtype) for level in self.backbone(images))
 
 
-def _hide_level(module: FrozenBackbone, state_dict: dict, prefix: str, local_metadata: dict) -> None:
-    for name in [name for name in state_dict if name.startswith(prefix + INNER)]:
-        state_dict[prefix + name.removeprefix(prefix + INNER)] = state_dict.pop(name)
-
-
-def _restore_level(module: FrozenBackbone, state_dict: dict, prefix: str, *_: object) -> None:
+def _forget_fingerprint(module: FrozenBackbone, *_: object) -> None:
     module._fingerprint = None
-    for name in [name for name in state_dict if name.startswith(prefix) and not name.startswith(prefix + INNER)]:
-        state_dict[prefix + INNER + name.removeprefix(prefix)] = state_dict.pop(name)

@@ -5,6 +5,7 @@ four equal copies, any of which may be missing; ours has a row per token, theirs
 of 64). Every other key must have its place: a missing or unknown one is an error that names it.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 
@@ -13,9 +14,11 @@ from torch import Tensor
 
 from florence.models.converters.davit import davit_to_florence, florence_to_davit
 from florence.models.converters.renaming import StateDict, log_left_out, rename
+from florence.models.florence2.lora import is_adapter
 
 FORMATS = ('microsoft', 'transformers')
 EXTRA_STATE = '_extra_state'
+TOKENIZER = f'tokenizer.{EXTRA_STATE}'
 WORDS, VISION = 'language_model.model.shared.weight', 'vision_tower.'
 _LANGUAGE, _PROJECTION = 'language_model.model.', 'image_projection'
 _THEIR_VISION = {'microsoft': 'vision_tower.', 'transformers': 'model.vision_tower.'}
@@ -80,17 +83,25 @@ def florence_to_florence2(state_dict: StateDict, fmt: str, *, num_rows: int | No
         state_dict: Weights of a `Florence2`.
         fmt: One of `FORMATS`.
         num_rows: Rows of their table; None: as many as ours. Further ones get the mean row, whose logit is never the largest.
+            `transformers` has `<image>` before tokens that a user adds: ours get their rows after it.
 
     Raises:
-        ValueError: If the format is unknown, a key is missing or unknown, or `num_rows` is too small.
+        ValueError: If the format is unknown, a key is missing or unknown, `num_rows` is too small, or there are LoRA adapters.
     """
     if fmt not in FORMATS:
         raise ValueError(f'unknown format {fmt!r}, expected one of {FORMATS}.')
+    if any(map(is_adapter, state_dict)):
+        raise ValueError('the checkpoint has LoRA adapters: merge them first, with tools/model_converters/merge_lora.py.')
     source = {key: value for key, value in state_dict.items() if not key.endswith(EXTRA_STATE)}
     log_left_out(sorted(set(state_dict) - set(source)), 'of the tokenizer')
     if WORDS not in source:
         raise ValueError(f'the checkpoint is not a Florence2: {WORDS} is missing.')
-    words = _with_rows(source.pop(WORDS), num_rows)
+    words = source.pop(WORDS)
+    num_new = _num_new_tokens(state_dict)
+    if fmt == 'transformers' and num_new:
+        known = len(words) - num_new
+        words = torch.cat([_with_rows(words[:known], known + 1), words[known:]])
+    words = _with_rows(words, num_rows)
     vision, rest = _split(source, VISION)
     result = rename(rest, dict(_names(rest, fmt, theirs=False)), 'a Florence2')
     result |= {_THEIR_VISION[fmt] + key: value for key, value in florence_to_davit(vision, fmt=fmt).items()}
@@ -129,6 +140,12 @@ def _pop_words(source: StateDict, fmt: str) -> Tensor:
         if not torch.equal(found[first], found[name]):
             raise ValueError(f'{first} and {name} differ: Florence-2 has one table for inputs and outputs.')
     return found[first]
+
+
+def _num_new_tokens(state_dict: StateDict) -> int:
+    """Tokens that a user added to the release's."""
+    state = state_dict.get(TOKENIZER)
+    return 0 if state is None else len(json.loads(bytes(state.tolist())).get('new_tokens', ()))
 
 
 def _with_rows(words: Tensor, num_rows: int | None) -> Tensor:

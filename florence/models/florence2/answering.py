@@ -12,6 +12,7 @@ from torch import Tensor
 
 from florence.models.language.base_tokenizer import BaseTokenizer
 from florence.models.seq2seq import BeamSettings, Hypothesis, StepDecoder, beam_search
+from florence.tasks.florence2.quantizer import check_locations
 
 
 class LanguageSide(Protocol):
@@ -51,8 +52,11 @@ class Answering:
             names: Name of each sample, for the error.
 
         Raises:
-            ValueError: If an image and its prompt are longer than the positions.
+            ValueError: If an image and its prompt are longer than the positions, or a prompt has a location token beyond
+                `<loc_999>`.
         """
+        for name, prompt in zip(names, prompts, strict=True):
+            check_locations(prompt, f'the prompt of sample {name!r}')
         encoded = self.words(prompts)
         num_image = image_tokens.shape[1]
         require_positions(

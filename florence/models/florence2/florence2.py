@@ -20,8 +20,10 @@ from florence.models.data_preprocessors import ImageTextPreprocessor
 from florence.models.florence2.answering import Answering, require_positions
 from florence.models.florence2.image_tokens import ImageTokens
 from florence.models.florence2.language_model import LanguageModel
+from florence.models.florence2.lora import add_lora, require_same_adapters
 from florence.models.florence2.smooth_locations import smooth_rows_
 from florence.models.florence2.text_decoding import TextDecoding
+from florence.models.florence2.token_table import extend_table, rows_of
 from florence.models.language import TokenizerModule
 from florence.models.losses.token_cross_entropy import token_cross_entropy
 from florence.models.seq2seq import BeamSettings, Hypothesis
@@ -47,6 +49,9 @@ class Florence2(BaseModel):
             the longest prompt of the batch.
         smooth_locations: Whether location tokens start with embeddings that are alike where their places are near, for small
             models; weights that are loaded take their place.
+        trained_tokens: Groups of tokens whose embeddings learn while those of all others stay as they are: 'new' (the tokenizer's
+            `new_tokens`), 'locations'; None: all learn, or with `lora` none.
+        lora: Arguments of `add_lora`: low-rank adapters learn, all else is frozen; None: everything learns.
         data_preprocessor: None: `ImageTextPreprocessor` with ImageNet's mean and deviation.
         init_cfg: Initialisation of mmengine, e.g. `dict(type='Pretrained', checkpoint=...)`.
     """
@@ -61,6 +66,8 @@ class Florence2(BaseModel):
         search: dict | None = None,
         attends_to_padding: bool = False,
         smooth_locations: bool = False,
+        trained_tokens: Sequence[str] | None = None,
+        lora: dict | None = None,
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -79,6 +86,11 @@ class Florence2(BaseModel):
         self.attends_to_padding = attends_to_padding
         if smooth_locations:
             smooth_rows_(self.language_model.token_embedding.weight, words.location_ids())
+        if lora is not None:
+            add_lora(self, **lora)
+        if trained_tokens is not None:
+            self.language_model.train_tokens(rows_of(trained_tokens, words))
+        self.register_load_state_dict_pre_hook(_prepare_weights)
 
     def forward(self, inputs: Tensor, data_samples: list[ImageTextSample] | None = None, mode: str = 'tensor'):
         """Dispatch to `loss`, `predict` or `encode_images`.
@@ -130,7 +142,7 @@ class Florence2(BaseModel):
         hidden = self.language_model.decode(input_ids.to(memory.device), memory, mask)
         keep = (targets >= 0).to(memory.device)
         targets = targets[targets >= 0].to(memory.device)
-        loss, accuracy = token_cross_entropy(hidden[keep], self.language_model.token_embedding.weight, targets)
+        loss, accuracy = token_cross_entropy(hidden[keep], self.language_model.token_weight(), targets)
         return {'loss_text': loss, 'token_accuracy': accuracy}
 
     def training_tokens(self, texts: list[str], names: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -142,7 +154,7 @@ class Florence2(BaseModel):
         words = self.tokenizer.tokenizer
         encoded = words.encode_targets(texts, names)
         lengths = encoded['attention_mask'].sum(1)
-        advice = 'cap its regions, or use a model with more positions'
+        advice = 'cap its regions or their points, or use a model with more positions'
         require_positions(self.language_model.max_positions, lengths, names, 'the target', advice)
         targets = encoded['input_ids'].masked_fill(encoded['attention_mask'] == 0, -1)
         input_ids = torch.cat([torch.full_like(targets[:, :1], words.eot_id), encoded['input_ids'][:, :-1]], 1)
@@ -157,7 +169,8 @@ class Florence2(BaseModel):
             names: Name of each sample, for the error.
 
         Raises:
-            ValueError: If an image and its prompt are longer than the positions.
+            ValueError: If an image and its prompt are longer than the positions, or a prompt has a location token beyond
+                `<loc_999>`.
         """
         return self.answering.encode(image_tokens, prompts, names)
 
@@ -205,6 +218,12 @@ class Florence2(BaseModel):
         """What answers prompts, with this model's layers."""
         language_model = self.language_model
         return Answering(self.tokenizer.tokenizer, language_model, partial(TextDecoding, language_model), self.attends_to_padding)
+
+
+def _prepare_weights(model: Florence2, weights: dict[str, Tensor], prefix: str, *_: object) -> None:
+    require_same_adapters(model, weights, prefix)
+    num_new = len(model.tokenizer.tokenizer.new_tokens)
+    extend_table(weights, f'{prefix}language_model.model.shared.weight', model.language_model.token_weight(), num_new)
 
 
 def _each(samples: list[ImageTextSample], field: str) -> tuple[list[str], list[int]]:

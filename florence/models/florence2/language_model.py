@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from florence.layers import Linear
 from florence.layers.linear import linear
+from florence.models.florence2.token_table import TokenTable
 
 ARCHS: dict[str, dict[str, int]] = {
     'base': dict(embed_dims=768, num_layers=6, num_heads=12, mlp_dims=3072),
@@ -85,6 +86,15 @@ class LanguageModel(nn.Module):
         """The table, `(V, D)`."""
         return self.model.shared
 
+    def token_weight(self) -> Tensor:
+        """All embeddings as they are now, `(V, D)`."""
+        table = self.token_embedding
+        return table.whole() if isinstance(table, TokenTable) else table.weight
+
+    def train_tokens(self, ids: Tensor) -> None:
+        """Train the embeddings of these tokens, `(n,)`, and no others."""
+        self.model.shared = TokenTable(self.token_embedding, ids)
+
     def encode(self, embeds: Tensor, mask: Tensor | None) -> Tensor:
         """Hidden states of image and prompt.
 
@@ -114,7 +124,7 @@ class LanguageModel(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """`(..., D)` to `(..., V)`."""
-        return linear(hidden, self.token_embedding.weight)
+        return linear(hidden, self.token_weight())
 
 
 def broadcast(mask: Tensor | None) -> Tensor | None:

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from florence.layers.linear import linear
 from florence.models.florence2.language_model import LanguageModel, broadcast
 from florence.models.seq2seq import BeamCache
 
@@ -36,6 +37,7 @@ class TextDecoding:
 
     def __init__(self, language_model: LanguageModel, memory: Tensor, memory_mask: Tensor | None) -> None:
         self.language_model, self.decoder = language_model, language_model.model.decoder
+        self.token_weight = language_model.token_weight()
         self.cache = BeamCache(len(self.decoder.layers))
         self.memory_mask = broadcast(memory_mask)
         # Every step reads them: contiguous ones are a quarter faster to attend to.
@@ -52,7 +54,7 @@ class TextDecoding:
         x = self.decoder.layernorm_embedding(x).flatten(1, 2)  # (B, K, T, D) -> (B, K T, D)
         self.cache.begin(x, num_beams)
         x = pass_layers(self.decoder, x, self.cache, self.memories, self.memory_mask)
-        return self.language_model.logits(x[:, num_new - 1 :: num_new])  # the last token of each beam
+        return linear(x[:, num_new - 1 :: num_new], self.token_weight)  # the last token of each beam
 
     def keep(self, items: Tensor | None, beams: Tensor) -> None:
         """Go on with these beams `(B', K')` of these items `(B',)`, None = all."""

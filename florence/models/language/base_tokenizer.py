@@ -128,8 +128,7 @@ class BaseTokenizer(ABC):
 
     def state(self) -> dict:
         """What a checkpoint keeps of the tokenizer: enough to know it again."""
-        digest = hashlib.blake2b(json.dumps(sorted(self.vocabulary().items())).encode(), digest_size=16)
-        return dict(type=type(self).__name__, vocab_size=self.vocab_size, fingerprint=digest.hexdigest())
+        return dict(type=type(self).__name__, vocab_size=self.vocab_size, fingerprint=fingerprint(self.vocabulary()))
 
     def load_state(self, state: dict) -> None:
         """Check that a checkpoint was made with this tokenizer.
@@ -165,6 +164,11 @@ class BaseTokenizer(ABC):
                 level=logging.WARNING,
             )
         return ids[: self.context_length - 1] + ids[-1:]
+
+
+def fingerprint(vocabulary: dict[str, int]) -> str:
+    """Hash of tokens and their ids."""
+    return hashlib.blake2b(json.dumps(sorted(vocabulary.items())).encode(), digest_size=16).hexdigest()
 
 
 def as_ids(ids: Iterable[int] | Tensor) -> list[int]:

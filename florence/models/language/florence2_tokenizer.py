@@ -8,6 +8,7 @@ spells a control token (`<s>`, `</s>`, `<pad>`, `<unk>`, `<mask>`) is ordinary t
 import codecs
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from tokenizers import AddedToken, Regex, Tokenizer, pre_tokenizers, trainers
 from tokenizers.models import BPE
 from torch import Tensor
 
-from florence.models.language.base_tokenizer import BaseTokenizer, as_ids
-from florence.models.language.clip_vocabulary import byte_symbols
-from florence.models.language.florence2_vocabulary import CONTROLS, MASK, Vocabulary, load_vocabulary
+from florence.models.language.base_tokenizer import BaseTokenizer, as_ids, fingerprint
+from florence.models.language.florence2_vocabulary import CONTROLS, MASK, Vocabulary, bytes_of_tokens, load_vocabulary
 from florence.registry import TOKENIZERS
+from florence.tasks.florence2.quantizer import check_locations
 from florence.tasks.florence2.tokens import ADDED_TOKEN, ADDED_TOKENS, NUM_BINS
 
 START, PAD, END, UNKNOWN = range(len(CONTROLS))
@@ -40,14 +41,24 @@ class Florence2Tokenizer(BaseTokenizer):
             from a checkpoint.
         context_length: Largest number of tokens of a prompt, and of a target, start and end included: the positions of the
             model.
-        vocab_size: Of a trained vocabulary: upper bound, and the size the embedding is made for; at least 1,284.
+        vocab_size: Of a trained vocabulary: upper bound, and the size the embedding is made for, new tokens not counted; at
+            least 1,284.
+        new_tokens: Further tokens of a user, which are found in texts as the added ones are; their ids follow all others. Weights
+            that do not know them, or only the first of them, can be loaded.
 
     Raises:
-        ValueError: If `vocab_size` is too small, or given with files; see also `load_vocabulary`.
+        ValueError: If `vocab_size` is too small, or given with files, or a new token is empty or not new; see also
+            `load_vocabulary`.
         FileNotFoundError: If there are no such files.
     """
 
-    def __init__(self, vocabulary: str | Path, context_length: int = 1024, vocab_size: int | None = None) -> None:
+    def __init__(
+        self,
+        vocabulary: str | Path,
+        context_length: int = 1024,
+        vocab_size: int | None = None,
+        new_tokens: Sequence[str] = (),
+    ) -> None:
         super().__init__(context_length)
         self._is_from_files = vocabulary != 'trained'
         if self._is_from_files and vocab_size is not None:
@@ -58,6 +69,7 @@ class Florence2Tokenizer(BaseTokenizer):
                 f'tokens and {len(ADDED_TOKENS)} added tokens), got {vocab_size}'
             )
         self._vocab_size = vocab_size
+        self.new_tokens = _checked_new(new_tokens)
         self._vocabulary: Vocabulary | None = None
         self._tokenizer: Tokenizer | None = None
         self._token_bytes: dict[int, bytes] = {}
@@ -71,7 +83,7 @@ class Florence2Tokenizer(BaseTokenizer):
 
     @property
     def vocab_size(self) -> int:
-        return self._vocab_size or self._ready().get_vocab_size()
+        return self._num_without_new() + len(self.new_tokens)
 
     @property
     def pad_id(self) -> int:
@@ -98,6 +110,10 @@ class Florence2Tokenizer(BaseTokenizer):
         untrained = len(CONTROLS) + ADDED_TOKENS.index('<loc_0>')
         first = self._tokenizer.token_to_id('<loc_0>') if self._tokenizer else untrained
         return torch.arange(first, first + NUM_BINS)
+
+    def new_ids(self) -> Tensor:
+        """Ids of the new tokens, `(n,)`; they are known before a vocabulary is trained."""
+        return torch.arange(self._num_without_new(), self.vocab_size)
 
     def vocabulary(self) -> dict[str, int]:
         return self._ready().get_vocab()
@@ -135,15 +151,17 @@ class Florence2Tokenizer(BaseTokenizer):
             `input_ids` and `attention_mask` as of a call.
 
         Raises:
-            ValueError: If a target has more tokens than `context_length`: it is never cut, because the model would learn to stop
-                there.
+            ValueError: If a target has a location token beyond `<loc_999>`, or more tokens than `context_length`: it is never
+                cut, because the model would learn to stop there.
         """
         sequences = self._encode(texts)
-        for name, ids in zip(names, sequences, strict=True):
+        for name, text, ids in zip(names, texts, sequences, strict=True):
+            check_locations(text, f'the target of sample {name!r}')
             if len(ids) > self.context_length:
                 raise ValueError(
                     f'the target of sample {name!r} has {len(ids)} tokens, the decoder has {self.context_length} positions: cap '
-                    'its regions (TargetOptions.max_regions), or use a model with more positions'
+                    'its regions or the points of its polygons (TargetOptions.max_regions, max_points), or use a model with more '
+                    'positions'
                 )
         return self._padded(sequences)
 
@@ -161,7 +179,7 @@ class Florence2Tokenizer(BaseTokenizer):
             character, it is in the span of each.
         """
         special = self.special_ids
-        self._token_bytes = self._token_bytes or _bytes_of_tokens(self.vocabulary())
+        self._token_bytes = self._token_bytes or bytes_of_tokens(self.vocabulary(), self.new_tokens)
         decoder = codecs.getincrementaldecoder('utf-8')('replace')
         text, spans = '', []
         for number in as_ids(ids):
@@ -184,7 +202,8 @@ class Florence2Tokenizer(BaseTokenizer):
         if not texts:
             raise ValueError('Florence2Tokenizer.train got no text: pass the texts of the training set')
         tokenizer = Tokenizer(BPE())
-        without_added = pre_tokenizers.Split(Regex(ADDED_TOKEN), behavior='removed')
+        added = '|'.join([ADDED_TOKEN, *map(re.escape, self.new_tokens)])
+        without_added = pre_tokenizers.Split(Regex(added), behavior='removed')
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([without_added, pre_tokenizers.ByteLevel(add_prefix_space=False)])
         trainer = trainers.BpeTrainer(
             vocab_size=self._vocab_size,
@@ -197,12 +216,18 @@ class Florence2Tokenizer(BaseTokenizer):
         self._use(Vocabulary(model['vocab'], [tuple(merge) for merge in model['merges']]))
 
     def state(self) -> dict:
-        return super().state() if self._is_from_files else self.whole_state()
+        if not self._is_from_files:
+            return self.whole_state()
+        known = {token: number for token, number in self.vocabulary().items() if token not in self.new_tokens}
+        return dict(type=type(self).__name__, vocab_size=len(known), fingerprint=fingerprint(known), **self._new_state())
 
     def whole_state(self) -> dict:
         """The state of a tokenizer with vocabulary='trained' that is equal to this one, whose vocabulary may be from files."""
         vocabulary = self._vocabulary._asdict() if self._vocabulary else None
-        return dict(type=type(self).__name__, vocab_size=self.vocab_size, trained=vocabulary)
+        return dict(type=type(self).__name__, vocab_size=self._num_without_new(), trained=vocabulary, **self._new_state())
+
+    def _new_state(self) -> dict:
+        return {'new_tokens': list(self.new_tokens)} if self.new_tokens else {}
 
     def load_state(self, state: dict) -> None:
         """Take over a trained vocabulary of a checkpoint, or check that it has the files of this tokenizer.
@@ -210,6 +235,13 @@ class Florence2Tokenizer(BaseTokenizer):
         Raises:
             ValueError: If the checkpoint was made with another tokenizer.
         """
+        new = tuple(state.get('new_tokens', ()))
+        if new != self.new_tokens[: len(new)]:
+            raise ValueError(
+                f'the checkpoint was trained with the new tokens {list(new)}, this tokenizer has {list(self.new_tokens)}: give '
+                'it new_tokens that begin with those of the checkpoint'
+            )
+        state = {**state, 'new_tokens': list(self.new_tokens)} if self.new_tokens else state
         same_kind = {key: state.get(key) for key in ('type', 'vocab_size')} == dict(
             type=type(self).__name__, vocab_size=self._vocab_size
         )
@@ -222,9 +254,24 @@ class Florence2Tokenizer(BaseTokenizer):
         self._word_tables = self._ordinary_ids = None
         self._token_bytes = {}
         self._vocabulary = vocabulary
-        self._tokenizer = Tokenizer(BPE(vocabulary.ids, vocabulary.merges))
+        known = [token for token in self.new_tokens if token in vocabulary.ids or token in ADDED_TOKENS]
+        if known:
+            raise ValueError(f'new_tokens must be new, the vocabulary has {known[0]!r} already')
+        new = dict(zip(self.new_tokens, self.new_ids().tolist(), strict=True))
+        self._tokenizer = Tokenizer(BPE({**self._ids_without_new(), **new}, vocabulary.merges))
         self._tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        self._tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in ADDED_TOKENS])
+        added = [AddedToken(token, normalized=False, special=True) for token in (*ADDED_TOKENS, *self.new_tokens)]
+        self._tokenizer.add_special_tokens(added)
+
+    def _ids_without_new(self) -> dict[str, int]:
+        if self._vocabulary is None:
+            self._ready()  # says what is missing
+        assert self._vocabulary is not None
+        first = len(self._vocabulary.ids)
+        return {token: number for number, token in enumerate(ADDED_TOKENS, first)} | self._vocabulary.ids
+
+    def _num_without_new(self) -> int:
+        return self._vocab_size or len(self._ids_without_new())
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         encodings = self._ready().encode_batch_fast(list(texts), add_special_tokens=False)
@@ -236,9 +283,9 @@ class Florence2Tokenizer(BaseTokenizer):
         return self._tokenizer
 
 
-def _bytes_of_tokens(vocabulary: dict[str, int]) -> dict[int, bytes]:
-    """Id -> bytes; every byte has a printable stand-in, which is itself where it is printable."""
-    symbols = byte_symbols()
-    printable = [ord(symbol) for symbol in symbols if ord(symbol) < 256]
-    table = dict(zip(symbols, [*printable, *sorted(set(range(256)) - set(printable))], strict=True))
-    return {number: bytes(table[symbol] for symbol in token) for token, number in vocabulary.items()}
+def _checked_new(tokens: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(tokens, str) or not all(isinstance(token, str) and token and token == token.strip() for token in tokens):
+        raise ValueError(f'new_tokens must be a list of texts that neither begin nor end with a space, got {tokens!r}')
+    if len(set(tokens)) < len(tokens):
+        raise ValueError(f'new_tokens must differ from each other, got {list(tokens)}')
+    return tuple(tokens)

@@ -9,6 +9,7 @@
 Without `dict.txt`, GPT-2's own order is taken: a tokenizer that serves, but not for released weights.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,3 +108,19 @@ def _checked(vocabulary: Vocabulary, path: Path) -> Vocabulary:
             f'missing and {len(unmade)} cannot be made, such as {[*sorted(missing), *unmade][0]!r}'
         )
     return vocabulary
+
+
+def bytes_of_tokens(vocabulary: dict[str, int], new_tokens: Sequence[str]) -> dict[int, bytes]:
+    """Id -> bytes; every byte has a printable stand-in, which is itself where it is printable.
+
+    Args:
+        vocabulary: Token -> id.
+        new_tokens: Those in it that are spelt as they are, without stand-ins.
+    """
+    symbols = byte_symbols()
+    printable = [ord(symbol) for symbol in symbols if ord(symbol) < 256]
+    table = dict(zip(symbols, [*printable, *sorted(set(range(256)) - set(printable))], strict=True))
+    spelt = {vocabulary[token]: token.encode() for token in new_tokens}
+    return spelt | {
+        number: bytes(table[symbol] for symbol in token) for token, number in vocabulary.items() if number not in spelt
+    }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from florence.tasks.florence2.quantizer import location_bins, location_text
+from florence.tasks.florence2.quantizer import check_box, check_locations, location_text
 from florence.tasks.florence2.tokens import AND, LOCATION
 
 InputKind = Literal['none', 'text', 'names', 'region']
@@ -23,7 +23,13 @@ NEEDS = {
 """What a task of each kind is given, in words."""
 
 
-def input_text(tag: str, kind: InputKind, prompt_input: PromptInput, image_size: tuple[float, float] | None = None) -> str:
+def input_text(
+    tag: str,
+    kind: InputKind,
+    prompt_input: PromptInput,
+    image_size: tuple[float, float] | None = None,
+    canvas_size: tuple[float, float] | None = None,
+) -> str:
     """What takes the place of `{input}` in a prompt.
 
     Args:
@@ -32,25 +38,23 @@ def input_text(tag: str, kind: InputKind, prompt_input: PromptInput, image_size:
         prompt_input: A text; a class name or a list of them, which are joined by `<and>`; a box `x1, y1, x2, y2` in pixels or its
             four location tokens.
         image_size: Width and height; only a box in pixels needs it.
+        canvas_size: The same with padding, see `florence.tasks.florence2.canvas`; None: there is none.
 
     Raises:
-        ValueError: If the input is of another kind or empty, or holds a location token beyond `<loc_999>`.
+        ValueError: If the input is of another kind or empty, holds a location token beyond `<loc_999>`, or is a box without area
+            or outside the image.
     """
     parts = [prompt_input] if isinstance(prompt_input, str) else list(prompt_input) if isinstance(prompt_input, Iterable) else []
     are_texts = bool(parts) and all(isinstance(part, str) and part.strip() for part in parts)
     if are_texts and (kind == 'names' or isinstance(prompt_input, str)):
         text = AND.join(part.strip() for part in parts)
-        _check_locations(tag, text)
+        check_locations(text, f'the input of task {tag}')
         if kind != 'region' or re.fullmatch(f'(?:{LOCATION}){{4}}', text):
             return text
     elif kind == 'region' and len(parts) == 4 and not any(isinstance(part, str) for part in parts):
         if image_size is None:
             raise ValueError(f'task {tag} got a box in pixels: pass image_size=(width, height), too')
-        return location_text([float(value) for value in parts], image_size)
+        box = [float(value) for value in parts]
+        check_box(box, image_size, f'task {tag}')
+        return location_text(box, canvas_size or image_size)
     raise ValueError(f'task {tag} needs {NEEDS[kind]}, got {prompt_input!r:.80}')
-
-
-def _check_locations(tag: str, text: str) -> None:
-    for token in re.findall(r'<loc_-?[0-9]+>', text):
-        if not location_bins(token):
-            raise ValueError(f'{token} in the input of task {tag} is no location token: they go from <loc_0> to <loc_999>')

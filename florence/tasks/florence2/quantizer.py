@@ -60,6 +60,40 @@ def location_bins(text: str) -> list[int]:
     return [location_number(token) for token in re.findall(LOCATION, text)]
 
 
+def check_locations(text: str, source: str) -> None:
+    """Check that what looks like a location token is one, because the others would be spelt in letters.
+
+    Args:
+        text: A prompt or target.
+        source: Where it stands, for the error.
+
+    Raises:
+        ValueError: If there is another one, such as `<loc_1000>`.
+    """
+    for token in re.findall(r'<loc_-?[0-9]+>', text):
+        if not re.fullmatch(LOCATION, token):
+            raise ValueError(f'{token} in {source} is no location token: they go from <loc_0> to <loc_999>')
+
+
+def check_box(box: Sequence[float], image_size: tuple[float, float], source: str) -> None:
+    """Check that a part of a box is in the image.
+
+    Args:
+        box: `x1, y1, x2, y2`, finite.
+        image_size: Width and height.
+        source: What the box belongs to, for the error.
+
+    Raises:
+        ValueError: If it has no area, its corners are not in this order, or it lies outside the image.
+    """
+    x1, y1, x2, y2 = box
+    width, height = image_size
+    if x1 >= x2 or y1 >= y2:
+        raise ValueError(f'the box of {source} must be x1, y1, x2, y2 with x1 < x2 and y1 < y2, got {list(box)}')
+    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+        raise ValueError(f'the box of {source} is {list(box)}, outside the image of {width} x {height} pixels')
+
+
 def _bin_widths(image_size: tuple[float, float]) -> tuple[float, float]:
     if len(image_size) != 2 or not all(math.isfinite(size) and size > 0 for size in image_size):
         raise ValueError(f'image_size must be (width, height), both above 0, got {image_size!r}')

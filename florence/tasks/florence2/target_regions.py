@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from florence.tasks.florence2.quantizer import location_text
+from florence.tasks.florence2.simplified_polygons import simplified
 from florence.tasks.florence2.tokens import ADDED_TOKEN, CONTROL_TOKENS, POLYGON_END, POLYGON_START, SEPARATOR
 
 Order = Literal['area', 'left_right', 'random', 'given']
@@ -28,6 +29,7 @@ class TargetOptions:
         max_regions: Number of boxes in a target; the first ones in that order are kept. None: all.
         num_negatives: Number of absent classes that open-vocabulary detection asks for besides the present ones.
         class_names: Classes to draw absent ones from.
+        max_points: Polygons of more points are simplified to as many: a point takes two tokens of a target. None: none is.
 
     Raises:
         ValueError: If a value is out of range.
@@ -38,12 +40,15 @@ class TargetOptions:
     max_regions: int | None = None
     num_negatives: int = 0
     class_names: tuple[str, ...] = ()
+    max_points: int | None = None
 
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):
             raise ValueError(f'order must be one of {", ".join(get_args(Order))}, got {self.order!r}')
         if self.max_regions is not None and self.max_regions < 1:
             raise ValueError(f'max_regions must be at least 1, or None for all, got {self.max_regions}')
+        if self.max_points is not None and self.max_points < 3:
+            raise ValueError(f'max_points must be at least 3, or None for all, got {self.max_points}')
         if self.num_negatives < 0 or (self.num_negatives and not self.class_names):
             raise ValueError(f'num_negatives={self.num_negatives} must be 0, or more with class_names to draw from')
 
@@ -97,12 +102,15 @@ def regions_text(
     return ''.join(pieces), tuple(left_out)
 
 
-def polygons_text(objects: Sequence[Sequence[Sequence[float]]], image_size: tuple[float, float], source: str) -> str:
+def polygons_text(
+    objects: Sequence[Sequence[Sequence[float]]], image_size: tuple[float, float], max_points: int | None, source: str
+) -> str:
     """Polygons, clockwise on the screen.
 
     Args:
         objects: Parts of each object, flat `x, y, ...` in pixels.
         image_size: Width and height.
+        max_points: See `TargetOptions`.
         source: What they belong to, for the error.
 
     Raises:
@@ -112,6 +120,7 @@ def polygons_text(objects: Sequence[Sequence[Sequence[float]]], image_size: tupl
     for parts in objects:
         if not len(parts) or any(np.ndim(part) != 1 or len(part) < 6 or len(part) % 2 for part in parts):
             raise ValueError(f'polygons of {source} must be flat lists x, y, ... of three points or more, got {parts!r:.80}')
+        parts = [part if max_points is None else simplified(part, max_points) for part in parts]
         texts.append(SEPARATOR.join(location_text(_clockwise(part), image_size) for part in parts))
     if len(texts) == 1:
         return texts[0]

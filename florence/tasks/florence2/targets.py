@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from florence.tasks.florence2.quantizer import location_text
+from florence.tasks.florence2.quantizer import check_box, location_text
 from florence.tasks.florence2.target_regions import Region, TargetOptions, checked_label, in_order, polygons_text, regions_text
 from florence.tasks.florence2.tokens import AND
 from florence.tasks.json_files import require_fields
@@ -99,7 +99,7 @@ def referring_targets(
 ) -> list[Target]:
     """For each phrase with polygons the objects it means."""
     return [
-        _mask_target(triplet['polygons'], image_size, checked_label(triplet['phrase'], f'phrase of {source}'), source)
+        _mask_target(triplet['polygons'], image_size, options, checked_label(triplet['phrase'], f'phrase of {source}'), source)
         for triplet, source in _entries(record, 'triplets', 'phrase', if_field='polygons')
     ]
 
@@ -109,7 +109,7 @@ def region_mask_targets(
 ) -> list[Target]:
     """For each region with polygons its parts."""
     return [
-        _mask_target([region['polygons']], image_size, location_text(_box(region['box'], source), image_size), source)
+        _mask_target([region['polygons']], image_size, options, location_text(_box(region['box'], source), image_size), source)
         for region, source in _entries(record, 'regions', 'box', if_field='polygons')
     ]
 
@@ -151,6 +151,19 @@ def question_targets(
     ]
 
 
+def check_boxes(record: Mapping, image_size: tuple[float, float]) -> None:
+    """Check that a model can learn from all boxes of a record.
+
+    Raises:
+        KeyError, ValueError: If one is malformed, has no area or lies outside the image.
+    """
+    for region, source in _entries(record, 'regions', 'box', if_field='box'):
+        check_box(_box(region['box'], source), image_size, source)
+    for triplet, source in _entries(record, 'triplets', 'boxes', if_field='boxes'):
+        for box in triplet['boxes']:
+            check_box(_box(box, source), image_size, source)
+
+
 def _regions_target(
     regions: list[Region], image_size: tuple[float, float], group_labels: bool, max_regions: int | None
 ) -> Target:
@@ -161,9 +174,13 @@ def _regions_target(
 
 
 def _mask_target(
-    objects: Sequence[Sequence[Sequence[float]]], image_size: tuple[float, float], prompt_input: str, source: str
+    objects: Sequence[Sequence[Sequence[float]]],
+    image_size: tuple[float, float],
+    options: TargetOptions,
+    prompt_input: str,
+    source: str,
 ) -> Target:
-    text = polygons_text(objects, image_size, source)
+    text = polygons_text(objects, image_size, options.max_points, source)
     return Target(text, prompt_input, truth={'labels': [''] * len(objects), 'polygons': list(objects)})
 
 

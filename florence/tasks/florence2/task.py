@@ -4,6 +4,7 @@ A task tag such as `<OD>` names a task and never reaches the model, which reads 
 VQA prompt is not published: `<VQA>` is the bare question.
 """
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -126,7 +127,9 @@ def get_task(tag: str) -> Florence2Task:
         KeyError: If there is none.
     """
     if tag not in _TASKS:
-        raise KeyError(f'no task {tag!r}; known: {", ".join(_TASKS)}')
+        near = difflib.get_close_matches(tag.strip('<>').upper(), [known.strip('<>') for known in _TASKS], n=3, cutoff=0.5)
+        hint = f' Did you mean {" or ".join(f"<{name}>" for name in near)}?' if near else ''
+        raise KeyError(f'no task {tag!r}.{hint} Known: {", ".join(_TASKS)}')
     return _TASKS[tag]
 
 
@@ -135,13 +138,19 @@ def task_tags() -> list[str]:
     return list(_TASKS)
 
 
-def make_prompt(tag: str, prompt_input: PromptInput = None, image_size: tuple[float, float] | None = None) -> str:
+def make_prompt(
+    tag: str,
+    prompt_input: PromptInput = None,
+    image_size: tuple[float, float] | None = None,
+    canvas_size: tuple[float, float] | None = None,
+) -> str:
     """What the model reads for a task.
 
     Args:
         tag: Tag of the task.
         prompt_input: None where the task takes none; else see `prompts.input_text`.
         image_size: Width and height; only a box in pixels needs it.
+        canvas_size: The same with padding, see `florence.tasks.florence2.canvas`; None: there is none.
 
     Raises:
         KeyError: If there is no such task.
@@ -156,4 +165,4 @@ def make_prompt(tag: str, prompt_input: PromptInput = None, image_size: tuple[fl
         raise ValueError(f'task {tag} takes no input, got {prompt_input!r:.80}; tasks with input: {alike}')
     if not takes_input:
         return task.prompt
-    return task.prompt.replace('{input}', input_text(tag, task.input_kind, prompt_input, image_size))
+    return task.prompt.replace('{input}', input_text(tag, task.input_kind, prompt_input, image_size, canvas_size))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from florence.datasets.bad_samples import BadSample
-from florence.datasets.transforms import AnnotationsToRecord, AskTask, DrawTasks
+from florence.datasets.transforms import AnnotationsToRecord, AskTask, DrawTasks, ResizePad
+from florence.tasks.florence2.quantizer import quantize
 
 RECORD = {
     'image': 'a.png',
@@ -48,6 +49,38 @@ def test_size_is_that_of_the_file_not_of_a_resized_image():
     assert step.transform(small)['target'] == whole
 
 
+def padded(height, width, shape=(100, 200), **more):
+    return ResizePad(height, width).transform(sample() | {'img': np.full((*shape, 3), 7, np.uint8), 'ori_shape': shape} | more)
+
+
+@pytest.mark.parametrize(
+    ('height', 'width', 'content', 'canvas'),
+    [(50, 50, (25, 50), (200, 200)), (50, 150, (50, 100), (100, 300)), (64, 96, (48, 96), (64 / 0.48, 200))],
+)
+def test_padding_is_right_and_below_and_places_count_along_it(height, width, content, canvas):
+    results = padded(height, width)
+    inside = np.zeros((height, width), bool)
+    inside[: content[0], : content[1]] = True
+    np.testing.assert_array_equal((results['img'] == 7).all(2), inside)
+    assert results['canvas_shape'] == pytest.approx(canvas)
+    (target,) = DrawTasks({'<REGION_PROPOSAL>': 1}, options=dict(max_regions=1)).transform(results)['target']
+    expected = quantize([10, 20, 60, 80], results['canvas_shape'][::-1])
+    assert target == ''.join(f'<loc_{number}>' for number in expected)
+    # The same place of the network input.
+    assert expected[0] / 1000 * width == pytest.approx(10 * content[1] / 200, abs=width / 1000)
+    assert expected[3] / 1000 * height == pytest.approx(80 * content[0] / 100, abs=height / 1000)
+
+
+def test_places_of_a_small_copy_are_those_of_the_file():
+    small = padded(50, 50, shape=(10, 20), ori_shape=(100, 200))
+    assert small['canvas_shape'] == pytest.approx((200, 200))
+
+
+def test_padding_after_the_targets_is_refused():
+    with pytest.raises(ValueError, match='ResizePad must come before DrawTasks or AskTask'):
+        ResizePad(50, 50).transform(DrawTasks({'<OD>': 1}).transform(sample()))
+
+
 def test_a_task_that_the_record_has_nothing_for_is_not_drawn():
     step = DrawTasks({'<OCR>': 100, '<VQA>': 1})
     assert {step.transform(sample())['task'] for _ in range(20)} == {('<VQA>',)}
@@ -65,8 +98,14 @@ def test_an_evaluation_asks_each_prompt_once_and_keeps_the_truth_as_it_is():
 
 
 def test_malformed_records_are_named():
-    with pytest.raises(BadSample, match=r"'a.png', task <OD>: .*box of region 0 of a.png must be"):
-        DrawTasks({'<OD>': 1}).transform(sample({'image': 'a.png', 'regions': [{'box': [5, 0, 1, 1], 'phrase': 'x'}]}))
+    record = {'image': 'a.png', 'regions': [{'box': [5, 0, 9, 9], 'phrase': 7}]}
+    with pytest.raises(BadSample, match=r"'a.png', task <OD>: phrase of region 0 of a.png must be"):
+        DrawTasks({'<OD>': 1}).transform(sample(record))
+
+
+def test_boxes_that_nobody_can_find_are_not_learned_but_counted():
+    record = {'image': 'a.png', 'regions': [{'box': [5, 5, 5, 9], 'phrase': 'x'}, {'box': [300, 5, 310, 9], 'phrase': 'x'}]}
+    assert len(AskTask('<OD>').transform(sample(record))['truth'][0]['boxes']) == 2
 
 
 @pytest.mark.parametrize('arguments', [dict(tasks={}), dict(tasks={'<OD>': 0}), dict(tasks={'<OD>': 1}, temperature=0)])
@@ -76,7 +115,7 @@ def test_mistakes_get_a_sentence(arguments):
 
 
 def test_unknown_tasks_are_named():
-    with pytest.raises(KeyError, match=r"no task '<CAPTIONS>'; known: <CAPTION>"):
+    with pytest.raises(KeyError, match=r"no task '<CAPTIONS>'\. Did you mean <CAPTION> or .*Known: <CAPTION>"):
         AskTask('<CAPTIONS>')
 
 
@@ -93,6 +132,24 @@ def test_instances_of_detection_sets_become_records():
     ]
     with pytest.raises(KeyError, match='pass classes='):
         AnnotationsToRecord().transform({'img_path': 'b.png', 'instances': instances})
+
+
+def test_boxes_follow_the_transforms_of_mmdet():
+    from mmdet.datasets.transforms import LoadAnnotations, RandomFlip, Resize
+
+    polygon = [[1.0, 2.0, 11.0, 2.0, 11.0, 22.0]]
+    instances = [
+        {'bbox': [1, 2, 11, 22], 'bbox_label': 1, 'ignore_flag': 0, 'mask': polygon},
+        {'bbox': [0, 0, 5, 5], 'bbox_label': 0, 'ignore_flag': 1, 'mask': polygon},
+    ]
+    results = {'img_path': 'b.png', 'img': np.zeros((30, 40, 3), np.uint8), 'instances': instances, 'classes': ('cat', 'dog')}
+    results.update(img_shape=(30, 40), height=30, width=40, ori_shape=(30, 40))
+    load = LoadAnnotations(with_bbox=True, with_mask=True, poly2mask=False)
+    for transform in (load, Resize(scale=(80, 60)), RandomFlip(prob=1.0), AnnotationsToRecord()):
+        results = transform(results)
+    (region,) = results['record']['regions']  # what is to be ignored is not asked about
+    assert region == {'box': [58, 4, 78, 44], 'phrase': 'dog', 'polygons': [[78, 4, 58, 4, 58, 44]]}
+    assert results['ori_shape'] == (60, 80)  # what the boxes now belong to
 
 
 def test_captions_and_questions_become_records():

@@ -8,8 +8,10 @@ from florence.evaluation.leaderboards.vqa_submission import (
     check_answers,
     merge_answers,
     read_answers,
+    read_question_ids,
     score_answers,
     submission_answers,
+    write_answers,
     write_submission,
 )
 
@@ -59,6 +61,39 @@ def test_shards(tmp_path):
     (tmp_path / 'b.json').write_text(json.dumps([*answers(q2='y'), *answers(q2='y')]))
     with pytest.raises(ValueError, match='1 questions more than once'):
         merge_answers([tmp_path / 'b.json'])
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'content', 'ids', 'key'),
+    [
+        ('textvqa', {'dataset_type': 'test', 'data': [{'question_id': 5}, {'question_id': 3}]}, [5, 3], 'question_id'),
+        ('vizwiz', [{'image': 'a.jpg', 'question': '?'}, {'image': 'b.jpg'}], ['a.jpg', 'b.jpg'], 'image'),
+        ('docvqa', {'dataset_split': 'test', 'data': [{'questionId': 49153}]}, [49153], 'questionId'),
+    ],
+)
+def test_other_servers_have_fields_of_their_own(tmp_path, dataset, content, ids, key):
+    (tmp_path / 'q.json').write_text(json.dumps(content))
+    assert read_question_ids(tmp_path / 'q.json', dataset) == ids
+    given = [{'image': str(number), 'question_id': number, 'task': '<VQA>', 'answer': f'of {number}'} for number in reversed(ids)]
+    (tmp_path / 'a.json').write_text(json.dumps(given))
+    answers, _ = merge_answers([tmp_path / 'a.json'], dataset)
+    path = write_answers(tmp_path, dataset, 'florence2', submission_answers(answers, ids))
+    assert path.name == f'{dataset}_florence2_results.json'
+    assert json.loads(path.read_text()) == [{key: number, 'answer': f'of {number}'} for number in ids]
+    assert read_answers(path, dataset) == submission_answers(answers, ids)
+
+
+def test_files_of_questions_of_another_set_are_refused(tmp_path):
+    (tmp_path / 'q.json').write_text('{"questions": []}')
+    with pytest.raises(KeyError, match="q.json has no field 'data', found questions"):
+        read_question_ids(tmp_path / 'q.json', 'textvqa')
+    with pytest.raises(ValueError, match='must hold a list of questions, it holds dict'):
+        read_question_ids(tmp_path / 'q.json', 'vizwiz')
+    with pytest.raises(FileNotFoundError, match='no file of questions .*r.json'):
+        read_question_ids(tmp_path / 'r.json', 'docvqa')
+    (tmp_path / 'a.json').write_text('[{"question_id": 3, "answer": "x"}]')
+    with pytest.raises(ValueError, match='entry 0 must have image, a text'):
+        read_answers(tmp_path / 'a.json', 'vizwiz')
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from florence.evaluation.leaderboards.caption_submission import read_captions
+from florence.evaluation.leaderboards.vqa_submission import read_answers
 from florence.evaluation.metrics import TaskAnswers
 
 BOX = '<loc_0><loc_0><loc_499><loc_499>'
@@ -56,6 +58,20 @@ def test_answers_are_written(tmp_path):
     (entry,) = json.loads((tmp_path / 'answers.json').read_text())
     assert entry['image'] == '0' and entry['task'] == '<OD>' and entry['answer'] == f'dog{BOX}'
     assert entry['parsed']['boxes'][0] == pytest.approx([0.1, 0.05, 99.9, 49.95])
+
+
+def test_answers_without_truth_are_only_written(tmp_path):
+    path = tmp_path / 'answers.json'
+    asked = dict(sample(0, ('<VQA>', (), {}, 'red')), question_id=7, image_id='00a')
+    assert evaluate(TaskAnswers(format_only=True, outfile=str(path)), asked) == {}
+    (entry,) = json.loads(path.read_text())
+    assert (entry['question_id'], entry['image_id'], entry['answer']) == (7, '00a', 'red')
+    assert read_answers(path) == [{'question_id': 7, 'answer': 'red'}]
+    captioned = dict(sample(1, ('<CAPTION>', (), {}, 'a dog')), image_id=5)
+    evaluate(TaskAnswers(format_only=True, outfile=str(path)), captioned)
+    assert read_captions(path) == [{'image_id': 5, 'caption': 'a dog'}]
+    with pytest.raises(ValueError, match='needs outfile'):
+        TaskAnswers(format_only=True)
 
 
 def test_mistakes_are_named():

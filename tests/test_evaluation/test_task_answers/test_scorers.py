@@ -1,8 +1,12 @@
 """Figures of answers, on cases whose figures are known."""
 
+import random
+from statistics import mean
+
 import numpy as np
 import pytest
 
+from florence.evaluation.functional.anls import edit_distance
 from florence.evaluation.task_answers import TaskAnswer, get_scorer, register_scorer
 from florence.evaluation.task_answers.places import box_overlap
 
@@ -42,6 +46,45 @@ def test_questions_follow_the_rule_of_vqa():
     assert get_scorer('vqa')(answers)['accuracy'] == pytest.approx((0 + 60) / 2)
 
 
+def test_accuracy_of_ten_annotators_is_the_mean_over_leaving_each_out():
+    rng = random.Random(0)
+    cases = [([rng.choice('abc') for _ in range(10)], rng.choice('abcd')) for _ in range(50)]
+    wanted = [
+        mean(min(1, sum(other == text for j, other in enumerate(given) if j != i) / 3) for i in range(10))
+        for given, text in cases
+    ]
+    # "a" is an article, which the official rule takes away.
+    cases = [([f'{answer}x' for answer in given], f'{text}x') for given, text in cases]
+    found = get_scorer('vqa')([answer({'text': text}, references=given) for given, text in cases])
+    assert found['accuracy'] == pytest.approx(100 * mean(wanted))
+
+
+def longest_way(first, second):
+    """Edit distance by its definition."""
+    if not first or not second:
+        return len(first) + len(second)
+    ways = longest_way(first[1:], second), longest_way(first, second[1:]), longest_way(first[1:], second[1:])
+    return min(ways[0] + 1, ways[1] + 1, ways[2] + (first[0] != second[0]))
+
+
+def test_answers_about_documents_count_by_how_near_they_come():
+    rng = random.Random(0)
+    texts = [''.join(rng.choice('abc') for _ in range(rng.randrange(6))) for _ in range(60)]
+    for first, second in zip(texts[::2], texts[1::2]):
+        assert edit_distance(first, second) == longest_way(first, second)
+    cases = [
+        ('Total  $12', ('total $12',), 1.0),  # case and white space
+        ('$12.50', ('12.50', '$ 12,5'), 1 - 1 / 6),  # the nearest answer
+        ('abcd', ('abxy',), 0.5),
+        ('abcd', ('axyz',), 0.0),  # less than half right
+        ('', ('yes',), 0.0),
+    ]
+    for text, references, worth in cases:
+        assert get_scorer('vqa')([answer({'text': text}, references=references)])['ANLS'] == pytest.approx(100 * worth)
+    figures = get_scorer('vqa')([answer({'text': text}, references=references) for text, references, _ in cases])
+    assert figures['ANLS'] == pytest.approx(100 * mean(worth for *_, worth in cases))
+
+
 def test_detection_ranks_by_each_score_and_reports_unknown_names():
     truth = boxes(dog=[SQUARE])
     found = boxes(Dog=[FAR, SQUARE], cow=[SQUARE])
@@ -67,8 +110,30 @@ def test_grounding_takes_the_first_box_of_a_phrase():
     truth = {'labels': ['a dog', 'a dog', 'a cat'], 'boxes': [SQUARE, FAR, FAR]}
     hit = {'labels': ['A dog', 'A dog'], 'boxes': [FAR, [0, 0, 1, 1]]}
     late = {'labels': ['a dog', 'a dog', 'a cat'], 'boxes': [[0, 0, 1, 1], SQUARE, [60, 60, 80, 71]]}
-    assert get_scorer('grounding')([answer(hit, truth)]) == {'R@1': 50}
-    assert get_scorer('grounding')([answer(late, truth)]) == {'R@1': 50}
+    assert get_scorer('grounding')([answer(hit, truth)])['R@1'] == 50
+    assert get_scorer('grounding')([answer(late, truth)])['R@1'] == 50
+
+
+def test_grounding_by_the_boxes_around_all():
+    truth = {'labels': ['dogs', 'dogs', 'a cat'], 'boxes': [SQUARE, FAR, FAR]}
+    around = {'labels': ['dogs', 'a cat'], 'boxes': [[0, 0, 80, 80], SQUARE]}
+    assert get_scorer('grounding')([answer(around, truth)]) == {'R@1': 0, 'R@1_merged': 50}
+    parts = {'labels': ['dogs', 'dogs', 'a cat'], 'boxes': [FAR, SQUARE, FAR]}
+    assert get_scorer('grounding')([answer(parts, truth)]) == {'R@1': 100, 'R@1_merged': 100}
+
+
+def test_referring_accuracy_is_that_of_the_first_box_whatever_its_label():
+    truth = {'labels': ['man in red'], 'boxes': [SQUARE]}
+    found = [
+        {'labels': ['man', 'man in red'], 'boxes': [HALF, FAR]},  # an overlap of one half counts
+        {'labels': ['red', 'man in red'], 'boxes': [FAR, SQUARE]},
+        {'labels': [], 'boxes': []},
+        {'labels': ['man in red'], 'boxes': [SQUARE]},
+    ]
+    figures = get_scorer('grounding')([answer(one, truth) for one in found])
+    assert figures['accuracy@0.5'] == 50 and figures['R@1'] == 50
+    two = {'labels': ['men', 'men'], 'boxes': [SQUARE, FAR]}
+    assert 'accuracy@0.5' not in get_scorer('grounding')([answer(found[0], truth), answer(two, two)])
 
 
 def test_masks_by_prompt_and_together():
@@ -80,6 +145,28 @@ def test_masks_by_prompt_and_together():
     none = answer({'polygons': []}, {'polygons': [polygon(*SQUARE)]})
     figures = get_scorer('masks')([whole, half, none])
     assert figures['mIoU'] == pytest.approx(50, abs=1) and figures['oIoU'] == pytest.approx(50, abs=1)
+
+
+def test_masks_equal_counting_of_pixels():
+    """Boxes with whole corners cover the same pixels as polygons."""
+    rng = np.random.default_rng(0)
+    answers, shares, shared, joined = [], [], 0, 0
+    for _ in range(20):
+        masks, regions = [], []
+        for _ in range(2):
+            corners = [np.sort(rng.choice(100, 4, replace=False)).reshape(2, 2).tolist() for _ in range(rng.integers(0, 4))]
+            pixels = np.zeros((100, 100), bool)
+            for (x1, x2), (y1, y2) in corners:
+                pixels[y1:y2, x1:x2] = True
+            masks.append(pixels)
+            regions.append({'polygons': [[[x1, y1, x2, y1, x2, y2, x1, y2]] for (x1, x2), (y1, y2) in corners]})
+        answers.append(answer(*regions))
+        both, either = (masks[0] & masks[1]).sum(), (masks[0] | masks[1]).sum()
+        shares.append(both / either if either else 0)
+        shared, joined = shared + both, joined + either
+    figures = get_scorer('masks')(answers)
+    assert figures == {'mIoU': pytest.approx(100 * mean(shares)), 'oIoU': pytest.approx(100 * shared / joined)}
+    assert abs(figures['mIoU'] - figures['oIoU']) > 1
 
 
 def test_reading_needs_text_and_place():

@@ -2,10 +2,12 @@ import random
 import re
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from florence.evaluation.task_answers.places import rasterized
 from florence.tasks.florence2.quantizer import quantize
 from florence.tasks.florence2.target_regions import Region, TargetOptions
 from florence.tasks.florence2.task import get_task, make_prompt, task_tags
@@ -119,6 +121,26 @@ def test_what_a_cap_leaves_out_is_said():
     assert target.left_out == (Region('cat', CAT),)
 
 
+@pytest.mark.parametrize('max_points', [60, 12])
+def test_long_polygons_are_simplified_where_asked(max_points):
+    angles = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    radius = 60 + 20 * np.sin(3 * angles) + np.random.default_rng(0).normal(0, 0.5, 400)
+    blob = np.stack([100 + radius * np.cos(angles), 100 + radius * np.sin(angles)], 1).reshape(-1).tolist()
+    record = dict(regions=[dict(box=[0, 0, 200, 200], polygons=[blob, [0, 0, 9, 0, 9, 9]])])
+
+    def written(options):
+        [target] = get_task('<REGION_TO_SEGMENTATION>').targets(record, (200, 200), options, random.Random(0))
+        assert target.truth['polygons'] == [[blob, [0, 0, 9, 0, 9, 9]]]
+        parsed = get_task('<REGION_TO_SEGMENTATION>').parser(target.text, (200, 200))
+        return [len(part) // 2 for part in parsed['polygons'][0]], rasterized(parsed['polygons'], (200, 200))
+
+    sizes, whole = written(TargetOptions())
+    assert sizes == [400, 3]
+    sizes, simple = written(TargetOptions(max_points=max_points))
+    assert sizes == [max_points, 3]
+    assert (whole & simple).sum() / (whole | simple).sum() > (0.97 if max_points == 60 else 0.9)
+
+
 def test_a_box_is_written_once():
     record = dict(regions=[dict(box=CAT, phrase='cat'), dict(box=[0, 0, 10.01, 10], phrase='cat'), dict(box=CAT, phrase='pet')])
     [target] = targets_of('<OD>', record)
@@ -207,6 +229,7 @@ def test_faults_of_records_are_named(tag, record, message):
     [
         (dict(order='size'), 'order must be one of area'),
         (dict(max_regions=0), 'at least 1'),
+        (dict(max_points=2), 'at least 3'),
         (dict(num_negatives=1), 'class_names to draw from'),
     ],
 )

@@ -41,7 +41,7 @@ def test_there_are_fifteen_tasks_and_vqa():
 @pytest.mark.parametrize(
     ('tag', 'prompt_input', 'message'),
     [
-        ('OD', None, "no task 'OD'; known: <CAPTION>, .*<VQA>"),
+        ('OD', None, r"no task 'OD'\. Did you mean <OD>\? Known: <CAPTION>, .*<VQA>"),
         ('<OD>', 'a cat', "<OD> takes no input, got 'a cat'; tasks with input: <CAPTION_TO_PHRASE_GROUNDING>, .*<VQA>"),
         ('<VQA>', None, '<VQA> needs a text; tasks without input: <CAPTION>, .*<OCR_WITH_REGION>'),
         ('<VQA>', ' ', "<VQA> needs a text, got ' '"),
@@ -50,6 +50,8 @@ def test_there_are_fifteen_tasks_and_vqa():
         ('<OPEN_VOCABULARY_DETECTION>', [], 'needs a class name, or a list of them, got'),
         ('<REGION_TO_OCR>', [1, 2, 3], 'needs a region: a box'),
         ('<REGION_TO_OCR>', 7, 'needs a region: a box'),
+        ('<REGION_TO_OCR>', [5, 5, 5, 9], 'box of task <REGION_TO_OCR> must be x1, y1, x2, y2 with x1 < x2'),
+        ('<REGION_TO_OCR>', [5, 500, 9, 509], 'outside the image of 1000 x 500 pixels'),
         ('<REGION_TO_OCR>', '<loc_1><loc_2><loc_3>', 'its four location tokens, got'),
         (
             '<REGION_TO_OCR>',

@@ -1,0 +1,4 @@
+# As florence2-nano_transfer-pixel-level.py, with the image tower as the pretraining has left it.
+#   bash tools/florence2_ablation.sh
+_base_ = './florence2-nano_transfer-pixel-level.py'
+model = dict(vision_tower=dict(frozen_stages=3))
