@@ -30,5 +30,6 @@ def write_florence2(folder: Path, **config) -> Path:
         picture = Image.fromarray(scenes[number]['img'])
         picture.resize((640, 480) if number == 2 else (64, 64)).save(folder / f'{number}.png')
     settings.model.search.max_new_tokens = 12
+    settings.image_size = 64  # of the pictures
     settings.dump(folder / 'config.py')
     return folder

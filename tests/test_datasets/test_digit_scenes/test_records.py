@@ -53,9 +53,16 @@ def test_texts_name_what_is_there_from_left_to_right():
         for region in record['regions']:
             assert region['brief'] in record['texts']['detailed'] and region['brief'] in record['texts']['more_detailed']
         for triplet in record['triplets']:
-            assert triplet['phrase'] in triplet['text'] == record['texts']['brief']
+            assert triplet['phrase'] in triplet['text'] and triplet['phrase'] in record['texts']['brief']
             assert len(triplet['boxes']) == len(triplet['polygons'])
         assert sum(len(triplet['boxes']) for triplet in record['triplets']) == len(record['regions'])
+
+
+def test_what_is_grounded_is_named_in_any_order():
+    pairs = [record for record in records() if len(record['triplets']) > 1]
+    assert all(len({triplet['text'] for triplet in record['triplets']}) == 1 for record in pairs)
+    as_in_caption = [record['triplets'][0]['text'] == record['texts']['brief'] for record in pairs]
+    assert any(as_in_caption) and not all(as_in_caption)
 
 
 def test_every_task_has_targets():
