@@ -1,7 +1,7 @@
 # Florence-2 on real photographs on a CPU: the model of digit scenes learns to write the boxes of blood cells, from 205 images.
 # docs/detection.md says where the data come from.
 #   bash tools/dist_train.sh configs/florence2/florence2-nano_15min_bccd.py 2
-# Hardware: two CPU cores, 15 minutes. Expected figures on the 72 test images: README.md of this folder.
+# Hardware: two CPU cores, 15 minutes. It is not enough to place the cells, see README.md of this folder.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/florence2-nano.py',
