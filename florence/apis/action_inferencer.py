@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from florence.apis.model_loading import build_model, load_weights, usable_device
+from florence.apis.model_loading import build_model, load_weights_if_given, usable_device
 from florence.apis.two_tower_loading import load_two_tower
 from florence.apis.video_inputs import MAX_ROWS, ClipReader, frames_of, say_left_out, strip_frames, warn
 from florence.engine.config_files import load_config
@@ -62,9 +62,7 @@ class ActionInferencer:
     def _load_recognizer(self, config: Config, checkpoint: str | None, device: str | torch.device) -> None:
         device = usable_device(device)
         self.model = build_model(config, 'mmaction')
-        if checkpoint is None:
-            warn('no checkpoint was given: the weights are random.')
-        loaded = {} if checkpoint is None else load_weights(self.model, checkpoint)
+        loaded = load_weights_if_given(self.model, checkpoint)
         meta = (loaded.get('meta') or {}).get('dataset_meta') or {}
         self.classes = self.classes or tuple(meta.get('classes') or ())
         if not self.classes:

@@ -65,12 +65,12 @@ def load_weights(model: nn.Module, checkpoint: str) -> dict[str, Any]:
         raise ValueError(f'checkpoint {checkpoint!r} does not fit this model: {shown}') from error
 
 
-def load_weights_if_given(model: nn.Module, checkpoint: str | None) -> None:
-    """As `load_weights`; without a checkpoint the log says that the weights are random."""
+def load_weights_if_given(model: nn.Module, checkpoint: str | None) -> dict[str, Any]:
+    """As `load_weights`; without a checkpoint the log says that the weights are random, and there is nothing to return."""
     if checkpoint is None:
         print_log('no checkpoint was given: the weights are random.', logger='current', level=logging.WARNING)
-    else:
-        load_weights(model, checkpoint)
+        return {}
+    return load_weights(model, checkpoint)
 
 
 def require_file(checkpoint: str) -> None:

@@ -91,7 +91,8 @@ def test_a_recognizer_of_mmaction_s(videos, tmp_path):
 
 def test_a_recognizer_without_names_says_so_and_takes_them(videos, tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(video_inputs, 'print_log', lambda message, **_: said.append(message))
+    for place in ('video_inputs', 'model_loading'):
+        monkeypatch.setattr(f'florence.apis.{place}.print_log', lambda message, **_: said.append(message))
     numbered = ActionInferencer(recognizer_config())
     named = ActionInferencer(recognizer_config(), classes=CLASSES)
     named.model.load_state_dict(numbered.model.state_dict())

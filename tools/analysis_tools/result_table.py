@@ -4,9 +4,10 @@ The files are those that `tools/test.py --out` writes. Rows are named by the fol
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
+
+from florence.tasks.json_files import read_json_object
 
 
 def read_figures(path: Path, metrics: list[str]) -> list[float]:
@@ -18,10 +19,7 @@ def read_figures(path: Path, metrics: list[str]) -> list[float]:
     """
     if not path.exists():
         raise FileNotFoundError(f'no file {path}: evaluate first, tools/test.py CONFIG CHECKPOINT --out {path}.')
-    try:
-        figures = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path} is not a JSON file ({error}): give one that tools/test.py --out wrote.') from error
+    figures = read_json_object(path)
     missing = [name for name in metrics if name not in figures]
     if missing:
         raise ValueError(f'{path} has no {missing[0]!r}, it has {", ".join(sorted(figures))}.')

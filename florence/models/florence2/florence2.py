@@ -161,17 +161,7 @@ class Florence2(BaseModel):
         return input_ids, targets
 
     def encode(self, image_tokens: Tensor, prompts: list[str], names: Sequence[str]) -> tuple[Tensor, Tensor | None]:
-        """Hidden states of images with prompts, `(B, N, D)`, and their mask `(B, N)` bool, None = nothing is padding.
-
-        Args:
-            image_tokens: `(B, N_i, D)`.
-            prompts: One for each.
-            names: Name of each sample, for the error.
-
-        Raises:
-            ValueError: If an image and its prompt are longer than the positions, or a prompt has a location token beyond
-                `<loc_999>`.
-        """
+        """Hidden states of images with prompts, `(B, N, D)`, and their mask: see `Answering.encode`."""
         return self.answering.encode(image_tokens, prompts, names)
 
     @torch.no_grad()
