@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from florence.datasets.bad_samples import BadSample
+from florence.datasets.bad_samples import MAX_REPLACEMENTS, BadSample, replacement_index
 from florence.datasets.transforms.load_image import LoadImage
 
 
@@ -28,10 +28,14 @@ def processed(info: dict, pipeline: Callable[[dict], Any]) -> Any:
 
 
 class GuardedSamples:
-    """Mixin of mmengine's `BaseDataset` with a `guard`, a `BadSampleGuard`: what happens at a broken image."""
+    """Mixin of mmengine's `BaseDataset` with a `guard`, a `BadSampleGuard`: what happens at a broken image.
 
-    def prepare_data(self, idx: int) -> dict:
-        """Read and process one sample.
+    Steps of mmdet that leave nothing of a sample, such as a crop without a box or `FilterAnnotations`, return None: in training
+    another sample is taken.
+    """
+
+    def prepare_data(self, idx: int) -> dict | None:
+        """Read and process one sample; None: the pipeline leaves nothing of it.
 
         Raises:
             BadSample: If its image cannot be read.
@@ -44,8 +48,24 @@ class GuardedSamples:
         Raises:
             BadSample: In `test_mode`, if the image cannot be read.
             TooManyBadSamples: In training, if the share of bad samples is above the limit.
+            ValueError: If the pipeline leaves nothing of a sample in `test_mode`, or of a thousand in a row in training.
         """
         self.full_init()
-        if self.test_mode:
-            return self.prepare_data(idx)
-        return self.guard.read(range(len(self))[idx], len(self), self.prepare_data)
+        idx = range(len(self))[idx]
+        if not self.test_mode:
+            return self.guard.read(idx, len(self), self._drawn)
+        sample = self.prepare_data(idx)
+        if sample is None:
+            raise ValueError(
+                f'a step of the pipeline leaves nothing of {self.get_data_info(idx)["img_path"]} (it returns None, as crops and '
+                'filters do): in evaluation each sample counts, take such steps out.'
+            )
+        return sample
+
+    def _drawn(self, idx: int) -> dict:
+        for attempt in range(MAX_REPLACEMENTS):
+            sample = self.prepare_data(idx)
+            if sample is not None:
+                return sample
+            idx = replacement_index(idx, attempt, len(self))
+        raise ValueError(f'the pipeline leaves nothing of {MAX_REPLACEMENTS} samples in a row: look at its crops and filters.')

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -277,6 +278,27 @@ def test_a_broken_image_is_replaced_in_training_and_named_in_evaluation(tmp_path
     assert any('Bad sample left out' in line and '1.png' in line for line in log_lines)
     with pytest.raises(BadSample, match='1.png'):
         read(path, pipeline=PIPELINE, test_mode=True)[0]
+
+
+class NothingLeftOf:
+    """A step like mmdet's crops and filters, which return None for what they leave nothing of."""
+
+    def __init__(self, *names):
+        self.names = names
+
+    def __call__(self, results):
+        return None if Path(results['img_path']).name in self.names else results
+
+
+def test_another_sample_is_drawn_in_training_where_the_pipeline_leaves_nothing(tmp_path):
+    path = write_set(tmp_path, [image(1), image(2)], [box(1, 1, 7, [4, 4, 9, 9]), box(2, 2, 3, [4, 4, 9, 9])])
+    dataset = read(path, pipeline=[NothingLeftOf('1.png'), *PIPELINE])
+    assert dataset[0]['data_samples'].img_id == dataset[-1]['data_samples'].img_id == 2
+    assert dataset.guard.num_bad == 0  # it is no fault of the data
+    with pytest.raises(ValueError, match='leaves nothing of .*1.png .*in evaluation each sample counts'):
+        read(path, pipeline=[NothingLeftOf('1.png')], test_mode=True)[0]
+    with pytest.raises(ValueError, match='leaves nothing of 1000 samples in a row'):
+        read(path, pipeline=[NothingLeftOf('1.png', '2.png')])[0]
 
 
 def test_a_mistake_in_the_pipeline_is_no_bad_sample(tmp_path):

@@ -11,6 +11,7 @@ Axes: B images, T frames (1 for an image), C channels of the map, D width of the
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from florence.layers import Linear
@@ -23,10 +24,20 @@ class MapPositions(nn.Module):
         embed_dims: Channels C.
         max_size: Longest side of a map.
         init_std: Standard deviation of the initial positions.
+        stretched_size: Side of the map that the positions were trained on: maps of every size take the positions of this one,
+            stretched to theirs. None: a place has the position of its row and column, whatever the size.
+
+    Raises:
+        ValueError: If `stretched_size` is not between 1 and `max_size`.
     """
 
-    def __init__(self, embed_dims: int, max_size: int, init_std: float = 0.02) -> None:
+    def __init__(self, embed_dims: int, max_size: int, init_std: float = 0.02, stretched_size: int | None = None) -> None:
         super().__init__()
+        if stretched_size is not None and not 1 <= stretched_size <= max_size:
+            raise ValueError(
+                f'stretched_size={stretched_size} must be the side of the map that positions were trained on, 1 to {max_size}.'
+            )
+        self.stretched_size = stretched_size
         self.row_embeddings = nn.Embedding(max_size, embed_dims // 2)
         self.column_embeddings = nn.Embedding(max_size, embed_dims - embed_dims // 2)
         for table in (self.row_embeddings, self.column_embeddings):
@@ -38,15 +49,26 @@ class MapPositions(nn.Module):
         Raises:
             ValueError: If the map is larger than the tables.
         """
+        if self.stretched_size is not None:
+            rows, columns = self._stretched(self.row_embeddings, height), self._stretched(self.column_embeddings, width)
+            return self._at_each_place(rows, columns)
         max_size = self.row_embeddings.num_embeddings
         if max(height, width) > max_size:
             raise ValueError(
                 f'the map of the image is {height} x {width}, the model has {max_size} positions a side: resize images so that '
                 f'no side of their map exceeds {max_size}.'
             )
-        rows = self.row_embeddings.weight[:height, None].expand(-1, width, -1)
-        columns = self.column_embeddings.weight[None, :width].expand(height, -1, -1)
-        return torch.cat([columns, rows], 2).flatten(0, 1)  # (H, W, C) -> (H W, C)
+        return self._at_each_place(self.row_embeddings.weight[:height], self.column_embeddings.weight[:width])
+
+    def _stretched(self, table: nn.Embedding, size: int) -> Tensor:
+        trained = table.weight[: self.stretched_size].T[None]  # (1, C / 2, trained size)
+        return F.interpolate(trained, size, mode='linear')[0].T
+
+    @staticmethod
+    def _at_each_place(rows: Tensor, columns: Tensor) -> Tensor:
+        height, width = len(rows), len(columns)
+        places = [columns[None].expand(height, -1, -1), rows[:, None].expand(-1, width, -1)]
+        return torch.cat(places, 2).flatten(0, 1)  # (H, W, C) -> (H W, C)
 
 
 class FramePositions(nn.Module):
@@ -87,6 +109,8 @@ class ImageTokens(nn.Module):
         max_frames: Largest number of frames.
         position_std: Standard deviation of the initial positions. The release's 0.02 is lost beside features of size one until a
             long training has found it; a small model starts with larger ones.
+        stretched_map_size: Side of the map that the positions were trained on; larger and longer ones stretch them, so that what
+            was learned of places holds at another resolution. None, as the release: rows and columns are counted.
     """
 
     def __init__(
@@ -97,9 +121,10 @@ class ImageTokens(nn.Module):
         max_map_size: int = 50,
         max_frames: int = 100,
         position_std: float = 0.02,
+        stretched_map_size: int | None = None,
     ) -> None:
         super().__init__()
-        self.image_pos_embed = MapPositions(in_channels, max_map_size, position_std)
+        self.image_pos_embed = MapPositions(in_channels, max_map_size, position_std, stretched_map_size)
         self.visual_temporal_embed = FramePositions(in_channels, max_frames)
         self.image_projection = Linear(in_channels, embed_dims, bias=False)
         self.image_proj_norm = nn.LayerNorm(embed_dims)

@@ -17,6 +17,27 @@ def test_columns_take_the_first_half_of_the_channels_and_rows_the_second():
             assert torch.equal(found[3 * row + column], wanted)
 
 
+def test_stretched_positions_hold_at_every_size():
+    positions = MapPositions(6, 5, stretched_size=4)
+    counted = MapPositions(6, 5)
+    counted.load_state_dict(positions.state_dict())
+    torch.testing.assert_close(positions(4, 4), counted(4, 4))  # the size that they were trained on
+    found = positions(8, 2)  # larger than the tables, and smaller
+    rows, columns = found[::2, 3:], found[:2, :3]
+    table = positions.row_embeddings.weight
+    # Eight places of four: a quarter of a row off each, but at the edge.
+    torch.testing.assert_close(rows[0], table[0])
+    torch.testing.assert_close(rows[3], 0.75 * table[1] + 0.25 * table[2])
+    torch.testing.assert_close(columns[0], positions.column_embeddings.weight[:2].mean(0))
+    found.sum().backward()
+    assert positions.row_embeddings.weight.grad[:4].abs().min() > 0
+
+
+def test_a_stretched_size_beyond_the_tables_is_refused():
+    with pytest.raises(ValueError, match='stretched_size=9 must be the side of the map .* 1 to 5'):
+        MapPositions(6, 5, stretched_size=9)
+
+
 def test_times_are_sines_and_cosines_in_turn():
     found = FramePositions(4, 8)(3)
     assert found[0].tolist() == [0, 1, 0, 1]
