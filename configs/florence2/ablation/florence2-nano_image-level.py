@@ -2,7 +2,7 @@
 # from this file, and florence2-nano_transfer-*.py train all of them on the same four tasks. All start where the first phase of
 # the twin ends, as the paper's start from UniCL and BART.
 #   bash tools/florence2_ablation.sh
-# Hardware: two CPU cores, MINUTES minutes for all runs. Table: README.md of configs/florence2.
+# Hardware: two CPU cores, 28 minutes for all runs. Table: README.md of configs/florence2.
 _base_ = '../florence2-nano_18min_digits.py'
 load_from = 'work_dirs/florence2-nano_7min-texts_digits'
 recipe = dict(_base_.recipe, image_size=32, num_objects_probs=(0.8, 0.2))
