@@ -1,8 +1,8 @@
 # Florence-2 on real photographs on a CPU: the model of digit scenes learns to write the boxes of blood cells, from 205 images.
 # docs/detection.md says where the data come from. The second of two phases; both, again after a kill:
 #   FLORENCE_RANKS=2 bash tools/train_phases.sh configs/florence2/florence2-nano_5min-white-cells_bccd.py \
-#       configs/florence2/florence2-nano_15min_bccd.py
-# Hardware: two CPU cores, 15 minutes, 20 with the first phase. Figures: README.md of this folder.
+#       configs/florence2/florence2-nano_17min_bccd.py
+# Hardware: two CPU cores, 17 minutes, 22 with the first phase. Figures: README.md of this folder.
 _base_ = './florence2-nano_5min-white-cells_bccd.py'
 load_from = 'work_dirs/florence2-nano_5min-white-cells_bccd'
 crop = [
