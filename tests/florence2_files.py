@@ -10,7 +10,7 @@ from PIL import Image
 from florence.datasets.digit_scenes import DigitSceneRecords
 from florence.registry import MODELS
 
-CONFIG = 'configs/florence2/florence2-nano_18min_digits.py'
+CONFIG = 'configs/florence2/florence2-nano_14min_digits.py'
 SCENES = dict(num_scenes=3, split='train', recipe=dict(image_size=64))
 
 

@@ -15,7 +15,7 @@ model = dict(
     backbone=dict(
         arch='nano',
         init_cfg=dict(
-            type='Pretrained', prefix='vision_tower.', checkpoint='work_dirs/florence2-nano_18min_digits/iter_2300.pth'
+            type='Pretrained', prefix='vision_tower.', checkpoint='work_dirs/florence2-nano_14min_digits/iter_1500.pth'
         ),
     ),
     decode_head=dict(num_classes=11, channels=32, norm_cfg=norm_cfg),

@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/datasets/coco_florence2.py',
     '../_base_/schedules/adamw_cosine.py',
 ]
-load_from = 'work_dirs/florence2-nano_18min_digits'
+load_from = 'work_dirs/florence2-nano_14min_digits'
 # Digit scenes have a map of 6 x 6: what was learned of its places is stretched to the 9 x 12 of these images.
 model = dict(projector=dict(stretched_map_size=6), search=dict(max_new_tokens=300))
 data_root = 'data/bccd/'

@@ -2,7 +2,7 @@
 # the image tower learns to see, as UniCL teaches it to in the paper (section 6.1).
 #   bash tools/dist_train.sh configs/florence2/florence2-nano_7min-texts_digits.py 2
 # Hardware: two CPU cores, 7 minutes.
-_base_ = './florence2-nano_18min_digits.py'
+_base_ = './florence2-nano_14min_digits.py'
 load_from = None
 recipe = dict(_base_.recipe, image_size=32, num_objects_probs=(0.9, 0.1))
 max_iters = 1200

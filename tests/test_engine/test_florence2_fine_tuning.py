@@ -15,7 +15,7 @@ from florence.engine.runner import StrategyRunner
 from florence.models.florence2.lora import is_adapter
 from florence.user_errors import in_words
 
-CONFIG = REPO_ROOT / 'configs/florence2/florence2-nano_18min_digits.py'
+CONFIG = REPO_ROOT / 'configs/florence2/florence2-nano_14min_digits.py'
 TOOL = REPO_ROOT / 'tools/model_converters/merge_lora.py'
 TABLE = 'language_model.model.shared.weight'
 

@@ -3,7 +3,7 @@
 # the twin ends, as the paper's start from UniCL and BART.
 #   bash tools/florence2_ablation.sh
 # Hardware: two CPU cores, 28 minutes for all runs. Table: README.md of configs/florence2.
-_base_ = '../florence2-nano_18min_digits.py'
+_base_ = '../florence2-nano_14min_digits.py'
 load_from = 'work_dirs/florence2-nano_7min-texts_digits'
 recipe = dict(_base_.recipe, image_size=32, num_objects_probs=(0.8, 0.2))
 max_iters = 500
