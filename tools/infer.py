@@ -213,6 +213,8 @@ def main() -> None:
     try:
         if args.out:
             # Before hours of work: a folder that cannot be made.
+            if Path(args.out).exists() and not Path(args.out).is_dir():
+                raise ValueError(f'--out {args.out!r} is a file: give a folder.')
             Path(args.out).mkdir(parents=True, exist_ok=True)
         with contextlib.redirect_stdout(sys.stderr):
             results = args.run(args)

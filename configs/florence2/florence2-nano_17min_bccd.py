@@ -1,5 +1,5 @@
 # Florence-2 on real photographs on a CPU: the model of digit scenes learns to write the boxes of blood cells, from 205 images.
-# docs/detection.md says where the data come from. The second of two phases; both, again after a kill:
+# docs/detection.md says how data/bccd is made. The second of two phases; both, again after a kill:
 #   FLORENCE_RANKS=2 bash tools/train_phases.sh configs/florence2/florence2-nano_5min-white-cells_bccd.py \
 #       configs/florence2/florence2-nano_17min_bccd.py
 # Hardware: two CPU cores, 17 minutes, 22 with the first phase. Figures: README.md of this folder.

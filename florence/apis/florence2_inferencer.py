@@ -112,8 +112,7 @@ class Florence2Inferencer:
             KeyError: If a task is unknown.
             ValueError: If there is no image or question, an input is missing or wrong, or a file is no readable image; names it.
         """
-        if isinstance(paths, str | os.PathLike) or isinstance(questions, str) or not paths or not questions:
-            raise ValueError('expected a list of one image or more and a list of one question or more.')
+        _require_lists(paths, questions)
         asked = [(question, None) if isinstance(question, str) else question for question in questions]
         results: list[dict[str, Any]] = []
         shown: list[AnsweredImage] = []
@@ -158,6 +157,28 @@ class Florence2Inferencer:
         return {'answer': text, **{key: value for key, value in parsed.items() if not key.endswith('spans')}}
 
 
+def _require_lists(paths: Sequence[str | os.PathLike], questions: Sequence[Question]) -> None:
+    wanted = 'expected a list of one image or more and a list of one question or more'
+    if isinstance(paths, str | os.PathLike) or isinstance(questions, str):
+        raise ValueError(
+            f'{wanted}, got {paths if isinstance(paths, str | os.PathLike) else questions!r} alone: put it into a list.'
+        )
+    if not len(paths) or not len(questions):
+        raise ValueError(f'{wanted}, got {len(paths)} and {len(questions)}.')
+    for path in paths:
+        if not isinstance(path, str | os.PathLike):
+            raise ValueError(f'images are given by their paths, got a {type(path).__name__}: save it to a file first.')
+    for question in questions:
+        if isinstance(question, str):
+            continue
+        if not isinstance(question, tuple | list) or len(question) != 2:
+            raise ValueError(f"a question is a task tag such as '<OD>', or a pair of tag and input, got {question!r:.80}.")
+        tag, prompt_input = question
+        if get_task(tag).input_kind == 'names' and isinstance(prompt_input, str) and ',' in prompt_input:
+            names = [name.strip() for name in prompt_input.split(',')]
+            raise ValueError(f'task {tag} got one class name, {prompt_input!r}: give several as a list, {names}.')
+
+
 def load_florence2(config: str | Config, checkpoint: str | None = None) -> tuple[Florence2, tuple[int, int], bool]:
     """A model in evaluation mode on the CPU, height and width of its images, and whether they are padded to them, not stretched.
 
@@ -167,7 +188,8 @@ def load_florence2(config: str | Config, checkpoint: str | None = None) -> tuple
 
     Raises:
         FileNotFoundError: If config or checkpoint does not exist.
-        ValueError: If they do not fit each other, or the config has no Florence-2.
+        ValueError: If they do not fit each other, the config has no Florence-2, or its vocabulary is in a checkpoint that is not
+            given.
     """
     if not isinstance(config, Config):
         if not Path(config).is_file():
@@ -177,6 +199,8 @@ def load_florence2(config: str | Config, checkpoint: str | None = None) -> tuple
     if not isinstance(model, Florence2):
         raise ValueError('this config has no model of type Florence2: give a config of configs/florence2/.')
     load_weights_if_given(model, checkpoint)
+    if checkpoint is None and config.model.get('tokenizer', {}).get('vocabulary') == 'trained':
+        raise ValueError('the vocabulary of this model is learned in its training and lies in its checkpoint: give one.')
     size = config.get('image_size', 768)
     height, width = (size, size) if isinstance(size, int) else size
     return model.eval(), (height, width), config.get('keep_ratio', False)

@@ -53,7 +53,8 @@ def load_weights(model: nn.Module, checkpoint: str) -> dict[str, Any]:
         content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     # What unpickling of a file that is no pickle runs into.
     except (EOFError, KeyError, OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
-        raise ValueError(f'checkpoint {checkpoint!r} cannot be read, it is cut short or no checkpoint: {error}') from error
+        reason = str(error) or 'it ends too soon'
+        raise ValueError(f'checkpoint {checkpoint!r} cannot be read, it is cut short or no checkpoint: {reason}') from error
     if not isinstance(content, dict):
         raise ValueError(f'checkpoint {checkpoint!r} holds {type(content).__name__}, expected a state dict.')
     try:

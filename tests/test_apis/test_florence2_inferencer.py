@@ -53,6 +53,29 @@ def test_no_question_is_refused(trained, questions):
         inferencer(paths(trained), questions)
 
 
+@pytest.mark.parametrize(('question', 'message'), [
+    (3, "a task tag such as '<OD>', or a pair of tag and input, got 3"),
+    (('<OPEN_VOCABULARY_DETECTION>', 'seven,two'), r"one class name, 'seven,two': give several as a list, \['seven', 'two'\]"),
+])  # fmt: skip
+def test_a_question_of_another_form_is_refused(trained, question, message):
+    inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
+    with pytest.raises(ValueError, match=message):
+        inferencer(paths(trained), [question])
+
+
+def test_images_are_paths(trained):
+    inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
+    with pytest.raises(ValueError, match='given by their paths, got a Image: save it'):
+        inferencer([Image.new('RGB', (8, 8))], ['<OD>'])
+    with pytest.raises(ValueError, match="got .*0.png' alone: put it into a list"):
+        inferencer(paths(trained)[0], ['<OD>'])
+
+
+def test_a_model_whose_vocabulary_is_learned_needs_its_checkpoint():
+    with pytest.raises(ValueError, match='lies in its checkpoint: give one'):
+        Florence2Inferencer('configs/florence2/florence2-nano_14min_digits.py')
+
+
 def test_other_configs_are_named():
     with pytest.raises(ValueError, match='no model of type Florence2'):
         Florence2Inferencer('configs/unicl/unicl_coswin-nano_10min_digits.py')

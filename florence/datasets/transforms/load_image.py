@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from florence.datasets.bad_samples import BadSample
 from florence.registry import TRANSFORMS
@@ -69,12 +69,16 @@ class LoadImage(BaseTransform):
 
     @staticmethod
     def _decode(data: bytes, name: str) -> np.ndarray:
+        if not data:
+            raise BadSample(f'cannot decode image {name}: the file is empty')
         try:
             with Image.open(io.BytesIO(data)) as image:
                 image.load()
                 return np.array(to_rgb(ImageOps.exif_transpose(image)))
         except MemoryError:
             raise
+        except UnidentifiedImageError as error:
+            raise BadSample(f'cannot decode image {name}: the file is no image of a known format') from error
         # On broken bytes decoders raise what they like: OSError, SyntaxError, struct.error, IndexError, ...
         except Exception as error:
             raise BadSample(f'cannot decode image {name}: {error}') from error
