@@ -159,10 +159,9 @@ class Florence2Inferencer:
 
 def _require_lists(paths: Sequence[str | os.PathLike], questions: Sequence[Question]) -> None:
     wanted = 'expected a list of one image or more and a list of one question or more'
-    if isinstance(paths, str | os.PathLike) or isinstance(questions, str):
-        raise ValueError(
-            f'{wanted}, got {paths if isinstance(paths, str | os.PathLike) else questions!r} alone: put it into a list.'
-        )
+    for given in (paths, questions):
+        if isinstance(given, str | os.PathLike):
+            raise ValueError(f'{wanted}, got {given!r} alone: put it into a list.')
     if not len(paths) or not len(questions):
         raise ValueError(f'{wanted}, got {len(paths)} and {len(questions)}.')
     for path in paths:
@@ -198,9 +197,9 @@ def load_florence2(config: str | Config, checkpoint: str | None = None) -> tuple
     model = build_model(config, 'florence')
     if not isinstance(model, Florence2):
         raise ValueError('this config has no model of type Florence2: give a config of configs/florence2/.')
-    load_weights_if_given(model, checkpoint)
     if checkpoint is None and config.model.get('tokenizer', {}).get('vocabulary') == 'trained':
         raise ValueError('the vocabulary of this model is learned in its training and lies in its checkpoint: give one.')
+    load_weights_if_given(model, checkpoint)
     size = config.get('image_size', 768)
     height, width = (size, size) if isinstance(size, int) else size
     return model.eval(), (height, width), config.get('keep_ratio', False)
