@@ -13,12 +13,13 @@ Tasks:
     video-retrieve             which videos fit each text of --text best (texts separated by ';')
     florence2                  answers of Florence-2 to --task, e.g. '<OD>' or '<VQA>' with --text
 Results go to standard output as JSON, messages to standard error; with --out results go to DIR/results.json, too, beside
-pictures. A video that cannot be read is left out of the results and named on standard error; where none can be read, the exit
-status is 1. `TASK --help` lists a task's options.
+pictures. An image or video that cannot be read is left out of the results and named on standard error; where none can be read,
+the exit status is 1. `TASK --help` lists a task's options.
 """
 
 import argparse
 import contextlib
+import difflib
 import json
 import sys
 from collections.abc import Collection
@@ -32,14 +33,15 @@ from florence.apis import (
     ActionInferencer, CaptionInferencer, DetectionInferencer, Florence2Inferencer, FusedRetrievalInferencer,
     TwoTowerInferencer, VideoRetrievalInferencer, VQAInferencer, ZeroShotDetectionInferencer,
 )  # fmt: skip
+from florence.apis.florence2_inferencer import read_questions
 from florence.atomic_files import write_json
+from florence.datasets.image_folder import IMAGE_SUFFIXES
 from florence.datasets.video.action_lists import VIDEO_SUFFIXES
 from florence.tasks.class_names import read_class_names
 from florence.tasks.florence2.box_scores import SCORE_MODES
 from florence.tasks.florence2.task import get_task, task_tags
 from florence.user_errors import USER_ERRORS, in_words
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 
 
@@ -49,7 +51,9 @@ def find_config(name: str) -> str:
         return name
     found = sorted(CONFIGS.rglob(f'{name}.py'))
     if len(found) != 1:
-        raise FileNotFoundError(f'--model {name!r} is no file, and {len(found)} configs have that name: give a path.')
+        near = difflib.get_close_matches(name, [path.stem for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts])
+        hint = f' Did you mean {" or ".join(near)}?' if near and not found else ''
+        raise FileNotFoundError(f'--model {name!r} is no file, and {len(found)} configs have that name: give a path.{hint}')
     return str(found[0])
 
 
@@ -125,11 +129,12 @@ def video_retrieve(args: argparse.Namespace) -> list[dict]:
 def florence2(args: argparse.Namespace) -> list[dict]:
     if args.text is not None and all(get_task(tag).input_kind == 'none' for tag in args.tag):
         raise ValueError(f'--text {args.text!r} has no use: {", ".join(args.tag)} take no input.')
+    # What is wrong with a question is said before weights are loaded.
+    questions = read_questions([(tag, task_input(tag, args.text)) for tag in args.tag])
     if args.onnx:
         inferencer = Florence2Inferencer.from_onnx(args.onnx)
     else:
         inferencer = Florence2Inferencer(find_config(args.model), args.checkpoint, args.device)
-    questions = [(tag, task_input(tag, args.text)) for tag in args.tag]
     return inferencer(find_images(args.inputs), questions, score_mode=args.scores, out_dir=args.out)
 
 

@@ -10,8 +10,9 @@ from mmengine.config import Config
 from torch import Tensor
 
 from florence.apis.model_loading import build_model, load_weights_if_given, usable_device
+from florence.apis.readable_inputs import warn
 from florence.apis.two_tower_loading import load_two_tower
-from florence.apis.video_inputs import MAX_ROWS, ClipReader, frames_of, say_left_out, strip_frames, warn
+from florence.apis.video_inputs import MAX_ROWS, ClipReader, frames_of, say_left_out, strip_frames
 from florence.engine.config_files import load_config
 from florence.models.video import VideoTwoTower
 from florence.visualization import ClassifiedClip, draw_film_strips

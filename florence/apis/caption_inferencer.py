@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmcv.transforms import Compose
 from mmengine.config import Config
 
+from florence.apis.image_inputs import ImageSource, list_images, path_of, read_crops
 from florence.apis.meter_loading import load_meter, read_meter_config
-from florence.datasets.transforms import LoadImage, ResizeCenterCrop
+from florence.apis.readable_inputs import in_batches
 from florence.models.heads import CaptionHead
 from florence.models.vision_language import METERModel
 from florence.visualization import CaptionedImage, draw_caption_sheet
 
 
 class CaptionInferencer:
-    """A caption model on images given by path.
+    """A caption model on images.
 
     Args:
         config: Config of the model or its path; its `image_size` is the side of the network input.
@@ -39,36 +39,38 @@ class CaptionInferencer:
     ) -> None:
         config = read_meter_config(config)
         self.model: METERModel = load_meter(config, checkpoint, device, head='CaptionHead')
-        self.pipeline = Compose([LoadImage(), ResizeCenterCrop(config.get('image_size', 384))])
-        self.batch_size = batch_size
+        self.image_size, self.batch_size = config.get('image_size', 384), batch_size
 
     @torch.no_grad()
-    def __call__(self, paths: Sequence[str | os.PathLike], out_dir: str | os.PathLike | None = None) -> list[dict[str, Any]]:
+    def __call__(
+        self, images: ImageSource | Sequence[ImageSource], out_dir: str | os.PathLike | None = None
+    ) -> list[dict[str, Any]]:
         """Caption images.
 
         Args:
-            paths: Image files.
+            images: Image files, `(H, W, 3)` uint8 RGB arrays or Pillow images, one or several. Those that cannot be read are left
+                out and named in the log.
             out_dir: Draw `captions.png` there.
 
         Returns:
-            Per image `path`, `caption` and `score`, the log-probability of the caption, nats, over its length to the power of the
-            config's length penalty.
+            Per image that can be read `path` (None if it is no file), `caption` and `score`, the log-probability of the caption,
+            nats, over its length to the power of the config's length penalty.
 
         Raises:
-            ValueError: If there is no image, or a file is missing or no readable image; names it.
+            ValueError: If there is no image, or none can be read.
         """
-        if isinstance(paths, str | os.PathLike) or not paths:
-            raise ValueError(f'expected a list of one or more images, got {paths!r}.')
+        sources = list_images(images)
         head, tokenizer = self.model.head, self.model.tokenizer.tokenizer
         assert isinstance(head, CaptionHead)
-        images = [self.pipeline({'img_path': str(path), 'sample_id': str(path)})['img'] for path in paths]
         results: list[dict[str, Any]] = []
-        for start in range(0, len(images), self.batch_size):
-            tensors = [torch.from_numpy(image).permute(2, 0, 1) for image in images[start : start + self.batch_size]]
+        shown: list[CaptionedImage] = []
+        for batch in in_batches(read_crops(sources, self.image_size), self.batch_size):
+            tensors = [torch.from_numpy(image).permute(2, 0, 1) for _, image in batch]
             inputs = self.model.data_preprocessor({'inputs': tensors})['inputs']
-            for path, hypothesis in zip(paths[start:], head.generate(self.model.encoder, inputs), strict=False):
-                results.append({'path': str(path), 'caption': tokenizer.decode(hypothesis.tokens), 'score': hypothesis.score})
+            for (index, image), hypothesis in zip(batch, head.generate(self.model.encoder, inputs), strict=True):
+                caption = tokenizer.decode(hypothesis.tokens)
+                results.append({'path': path_of(sources[index]), 'caption': caption, 'score': hypothesis.score})
+                shown.append(CaptionedImage(image, caption))
         if out_dir is not None:
-            shown = [CaptionedImage(image, result['caption']) for image, result in zip(images, results, strict=True)]
             draw_caption_sheet(shown, Path(out_dir) / 'captions.png')
         return results

@@ -12,13 +12,13 @@ from mmengine.config import Config
 from PIL import Image
 from torch import nn
 
-from florence.apis.detection_inputs import DetectionInputs, read_image
+from florence.apis.detection_inputs import DetectionInputs
+from florence.apis.image_inputs import ImageSource, list_images, name_of, path_of, read_images
 from florence.apis.model_loading import build_model, load_weights, usable_device
+from florence.apis.readable_inputs import in_batches
 from florence.atomic_files import atomic_path
 from florence.engine.config_files import load_config
 from florence.visualization import BoxSet, draw_boxes
-
-Source = str | os.PathLike | np.ndarray
 
 
 class DetectionInferencer:
@@ -62,39 +62,37 @@ class DetectionInferencer:
 
     @torch.no_grad()
     def __call__(
-        self, images: Source | Sequence[Source], score_thr: float = 0.3, out_dir: str | os.PathLike | None = None
+        self, images: ImageSource | Sequence[ImageSource], score_thr: float = 0.3, out_dir: str | os.PathLike | None = None
     ) -> list[dict[str, Any]]:
         """Detect objects.
 
         Args:
-            images: Image files or `(H, W, 3)` uint8 RGB arrays, one or several.
+            images: Image files, `(H, W, 3)` uint8 RGB arrays or Pillow images, one or several. Those that cannot be read are left
+                out and named in the log.
             score_thr: Detections of a lower score are left out.
             out_dir: Draw each image with its boxes there, as PNG.
 
         Returns:
-            Per image `path` (None for an array), `width`, `height`, `boxes` (xyxy, pixels of the original image), `scores`,
-            `labels`, `classes` (their names), best first; and `scoring` where the model tells how its scores came about.
+            Per image that can be read `path` (None if it is no file), `width`, `height`, `boxes` (xyxy, pixels of the original
+            image), `scores`, `labels`, `classes` (their names), best first; and `scoring` where the model tells how its scores
+            came about.
 
         Raises:
-            ValueError: If there is no image, or one cannot be used.
+            ValueError: If there is no image, none can be read, or one is too narrow for the network.
         """
-        sources = [images] if isinstance(images, str | os.PathLike | np.ndarray) else list(images)
-        if not sources:
-            raise ValueError('detection needs at least one image, got none.')
-        names = [f'image-{index}' if isinstance(source, np.ndarray) else str(source) for index, source in enumerate(sources)]
+        sources = list_images(images)
+        names = [name_of(source, index) for index, source in enumerate(sources)]
         pictures = _picture_names(names)
         results = []
-        for start in range(0, len(sources), self.batch_size):
-            part = slice(start, start + self.batch_size)
-            arrays = [read_image(source) for source in sources[part]]
-            samples = self.model.test_step(self.inputs(arrays, names[part]))
-            for source, array, sample, picture in zip(sources[part], arrays, samples, pictures[part], strict=True):
-                results.append(self._result(source, array, sample, score_thr))
+        for batch in in_batches(read_images(sources), self.batch_size):
+            samples = self.model.test_step(self.inputs([array for _, array in batch], [names[index] for index, _ in batch]))
+            for (index, array), sample in zip(batch, samples, strict=True):
+                results.append(self._result(path_of(sources[index]), array, sample, score_thr))
                 if out_dir is not None:
-                    _draw(array, results[-1], Path(out_dir) / picture, self.classes)
+                    _draw(array, results[-1], Path(out_dir) / pictures[index], self.classes)
         return results
 
-    def _result(self, source: Source, image: np.ndarray, sample: Any, score_thr: float) -> dict[str, Any]:
+    def _result(self, path: str | None, image: np.ndarray, sample: Any, score_thr: float) -> dict[str, Any]:
         if 'pred_instances' not in sample:
             raise ValueError(f'detection needs a detector, a {type(self.model).__name__} gives no boxes.')
         found = sample.pred_instances
@@ -102,7 +100,7 @@ class DetectionInferencer:
         found = found[found.scores.argsort(descending=True, stable=True)]
         labels = found.labels.tolist()
         result = dict(
-            path=None if isinstance(source, np.ndarray) else str(source),
+            path=path,
             width=image.shape[1],
             height=image.shape[0],
             boxes=getattr(found.bboxes, 'tensor', found.bboxes).tolist(),

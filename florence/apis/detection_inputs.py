@@ -1,7 +1,6 @@
 """A user's own images as the input of a detector: read whole, then taken through the test pipeline of its config."""
 
 from collections.abc import Mapping, Sequence
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -10,25 +9,11 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from florence.apis.config_pipeline import pipeline_of_tests
-from florence.datasets.transforms import LoadImage
 
 DEFAULT_PIPELINE = [
     dict(type='mmdet.Resize', scale=(1333, 800), keep_ratio=True),
     dict(type='mmdet.PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
 ]
-
-
-def read_image(image: str | PathLike | np.ndarray) -> np.ndarray:
-    """An image file, upright, or an array as it is; `(H, W, 3)` uint8 RGB.
-
-    Raises:
-        ValueError: If the file is missing or broken, or the array is no such image.
-    """
-    if not isinstance(image, np.ndarray):
-        return LoadImage()({'img_path': str(image), 'sample_id': str(image)})['img']
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(f'an image must be an (H, W, 3) uint8 array in RGB, got {image.shape} of {image.dtype}.')
-    return image
 
 
 class DetectionInputs:

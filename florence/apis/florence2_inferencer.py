@@ -10,8 +10,9 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from florence.apis.image_inputs import ImageSource, list_images, name_of, path_of, read_images
 from florence.apis.model_loading import build_model, load_weights_if_given, usable_device
-from florence.datasets.transforms import LoadImage, ResizePad, ResizeWhole
+from florence.datasets.transforms import ResizePad, ResizeWhole
 from florence.export.florence2_onnx import Florence2Onnx
 from florence.models.florence2 import Florence2
 from florence.models.seq2seq import Hypothesis
@@ -19,7 +20,7 @@ from florence.tasks.florence2.box_scores import box_scores
 from florence.tasks.florence2.canvas import REGIONS, parse_on_canvas
 from florence.tasks.florence2.parsers import ParserOptions
 from florence.tasks.florence2.prompts import PromptInput
-from florence.tasks.florence2.task import get_task, make_prompt
+from florence.tasks.florence2.task import get_task, make_prompt, require_input
 from florence.visualization import AnsweredImage, draw_answer_sheet
 
 MAX_ROWS = 50
@@ -28,7 +29,7 @@ Question = str | tuple[str, PromptInput]
 
 
 class Florence2Inferencer:
-    """A Florence-2 model on images given by path.
+    """A Florence-2 model on images.
 
     Args:
         config: Config of the model or its path; its `image_size` is the side of the network input, or height and width, and
@@ -83,13 +84,13 @@ class Florence2Inferencer:
         if batch_size < 1:
             raise ValueError(f'batch_size must be 1 or more, got {batch_size}.')
         self.model, self.batch_size = model, batch_size
-        self.load, self.resize = LoadImage(), (ResizePad if keep_ratio else ResizeWhole)(*image_size)
+        self.resize = (ResizePad if keep_ratio else ResizeWhole)(*image_size)
         self.parser = ParserOptions(**(parser or {}))
 
     @torch.no_grad()
     def __call__(
         self,
-        paths: Sequence[str | os.PathLike],
+        images: ImageSource | Sequence[ImageSource],
         questions: Sequence[Question],
         *,
         score_mode: str = 'loc',
@@ -98,36 +99,36 @@ class Florence2Inferencer:
         """Ask about images; each is encoded once, however many questions there are.
 
         Args:
-            paths: Image files.
+            images: Image files, `(H, W, 3)` uint8 RGB arrays or Pillow images, one or several. Those that cannot be read are left
+                out and named in the log.
             questions: Task tags such as '<OD>', or pairs of tag and input such as ('<VQA>', 'what is it?'); see
                 `florence.tasks.florence2.prompts.input_text`.
             score_mode: How regions are scored, see `florence.tasks.florence2.box_scores`.
             out_dir: Draw `florence2.png` there, of the first 50 answers.
 
         Returns:
-            Per image and question, image by image: `path`, `task`, `input`, `answer`, the text as it was written, and what is
-            read in it: `text`, or `labels` and `boxes`, `quads` or `polygons` in pixels of the file, with `scores`.
+            Per image that can be read and question, image by image: `path` (None if it is no file), `task`, `input`, `answer`,
+            the text as it was written, and what is read in it: `text`, or `labels` and `boxes`, `quads` or `polygons` in pixels
+            of the file, with `scores`.
 
         Raises:
             KeyError: If a task is unknown.
-            ValueError: If there is no image or question, an input is missing or wrong, or a file is no readable image; names it.
+            ValueError: If there is no image or question, an input is missing or wrong, or no image can be read.
         """
-        _require_lists(paths, questions)
-        asked = [(question, None) if isinstance(question, str) else question for question in questions]
+        sources, asked = list_images(images), read_questions(questions)
         results: list[dict[str, Any]] = []
         shown: list[AnsweredImage] = []
-        for path in paths:
-            loaded = self.load({'img_path': str(path), 'sample_id': str(path)})
-            image = loaded['img']
+        for index, image in read_images(sources):
+            path, name = path_of(sources[index]), name_of(sources[index], index)
             size = (image.shape[1], image.shape[0])
-            resized = self.resize(loaded)
+            resized = self.resize({'img': image})
             canvas = resized.get('canvas_shape', size[::-1])[::-1]
             prompts = [make_prompt(tag, prompt_input, size, canvas) for tag, prompt_input in asked]
-            for (tag, prompt_input), answer in zip(asked, self._answers(resized['img'], prompts, str(path)), strict=True):
+            for (tag, prompt_input), answer in zip(asked, self._answers(resized['img'], prompts, name), strict=True):
                 found = self._read(tag, answer, size, canvas, score_mode)
-                results.append({'path': str(path), 'task': tag, 'input': prompt_input, **found})
+                results.append({'path': path, 'task': tag, 'input': prompt_input, **found})
                 if out_dir is not None and len(shown) < MAX_ROWS:
-                    shown.append(_panel(image, results[-1]))
+                    shown.append(_panel(image, Path(name).name, results[-1]))
         if out_dir is not None:
             draw_answer_sheet(shown, Path(out_dir) / 'florence2.png')
             if len(results) > MAX_ROWS:
@@ -157,25 +158,25 @@ class Florence2Inferencer:
         return {'answer': text, **{key: value for key, value in parsed.items() if not key.endswith('spans')}}
 
 
-def _require_lists(paths: Sequence[str | os.PathLike], questions: Sequence[Question]) -> None:
-    wanted = 'expected a list of one image or more and a list of one question or more'
-    for given in (paths, questions):
-        if isinstance(given, str | os.PathLike):
-            raise ValueError(f'{wanted}, got {given!r} alone: put it into a list.')
-    if not len(paths) or not len(questions):
-        raise ValueError(f'{wanted}, got {len(paths)} and {len(questions)}.')
-    for path in paths:
-        if not isinstance(path, str | os.PathLike):
-            raise ValueError(f'images are given by their paths, got a {type(path).__name__}: save it to a file first.')
+def read_questions(questions: Sequence[Question]) -> list[tuple[str, PromptInput]]:
+    """Tag and input of each question, checked as far as it goes without an image.
+
+    Raises:
+        KeyError: If a task is unknown.
+        ValueError: If there is no question, one has another form, or an input is missing or not asked for.
+    """
+    if isinstance(questions, str) or not questions:
+        raise ValueError(f'questions are given as a list of one question or more, got {questions!r}.')
+    asked: list[tuple[str, PromptInput]] = []
     for question in questions:
-        if isinstance(question, str):
-            continue
-        if not isinstance(question, tuple | list) or len(question) != 2:
+        if not isinstance(question, str) and (not isinstance(question, tuple | list) or len(question) != 2):
             raise ValueError(f"a question is a task tag such as '<OD>', or a pair of tag and input, got {question!r:.80}.")
-        tag, prompt_input = question
-        if get_task(tag).input_kind == 'names' and isinstance(prompt_input, str) and ',' in prompt_input:
+        tag, prompt_input = (question, None) if isinstance(question, str) else question
+        if require_input(tag, prompt_input).input_kind == 'names' and isinstance(prompt_input, str) and ',' in prompt_input:
             names = [name.strip() for name in prompt_input.split(',')]
             raise ValueError(f'task {tag} got one class name, {prompt_input!r}: give several as a list, {names}.')
+        asked.append((tag, prompt_input))
+    return asked
 
 
 def load_florence2(config: str | Config, checkpoint: str | None = None) -> tuple[Florence2, tuple[int, int], bool]:
@@ -205,18 +206,18 @@ def load_florence2(config: str | Config, checkpoint: str | None = None) -> tuple
     return model.eval(), (height, width), config.get('keep_ratio', False)
 
 
-def _panel(image: np.ndarray, result: dict[str, Any]) -> AnsweredImage:
+def _panel(image: np.ndarray, name: str, result: dict[str, Any]) -> AnsweredImage:
     """The picture of one result."""
     task = result['task'] if result['input'] is None else f'{result["task"]} {result["input"]}'
     kind = next((kind for kind in REGIONS if result.get(kind)), None)
     if kind is None:
-        return AnsweredImage(image, task, result['answer'])
+        return AnsweredImage(image, task, result['answer'], name=name)
     outlines = [[_corners(region)] if kind != 'polygons' else region for region in result[kind]]
     labels = [
         f'{label} {score:.2f}'.strip() if kind == 'boxes' else label
         for label, score in zip(result['labels'], result['scores'], strict=True)
     ]
-    return AnsweredImage(image, task, result['answer'], outlines, labels, filled=kind == 'polygons')
+    return AnsweredImage(image, task, result['answer'], outlines, labels, filled=kind == 'polygons', name=name)
 
 
 def _corners(region: Sequence[float]) -> Sequence[float]:

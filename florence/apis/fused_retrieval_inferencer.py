@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmcv.transforms import Compose
 from mmengine.config import Config
 from torch import Tensor
 
+from florence.apis.image_inputs import ImageSource, load_crops
 from florence.apis.meter_loading import load_meter, read_meter_config
-from florence.datasets.transforms import LoadImage, ResizeCenterCrop
 from florence.models.heads import RankingHead
 from florence.models.heads.ranking_head import text_tokens
 from florence.models.vision_language import METERModel
@@ -49,21 +48,13 @@ class FusedRetrievalInferencer:
             raise ValueError(f'batch_size and top_k must be 1 or more, got {batch_size} and {top_k}.')
         config = read_meter_config(config)
         self.model: METERModel = load_meter(config, checkpoint, device, head='RankingHead')
-        self.pipeline = Compose([LoadImage(), ResizeCenterCrop(config.get('image_size', 384))])
+        self.image_size = config.get('image_size', 384)
         self.batch_size, self.top_k = batch_size, top_k
-
-    def load(self, paths: Sequence[str | os.PathLike]) -> list[np.ndarray]:
-        """Images at the size of the network input, `(S, S, 3)` uint8 RGB.
-
-        Raises:
-            ValueError: If a file is missing or is no readable image; names it.
-        """
-        return [self.pipeline({'img_path': str(path), 'sample_id': str(path)})['img'] for path in paths]
 
     @torch.no_grad()
     def retrieve(
         self,
-        paths: Sequence[str | os.PathLike],
+        images: ImageSource | Sequence[ImageSource],
         texts: Sequence[str],
         num_results: int = 5,
         out_dir: str | os.PathLike | None = None,
@@ -71,21 +62,22 @@ class FusedRetrievalInferencer:
         """The images that fit each text best.
 
         Args:
-            paths: Image files to search.
+            images: What to search: image files, `(H, W, 3)` uint8 RGB arrays or Pillow images, one or several. Those that cannot
+                be read are left out and named in the log.
             texts: Queries.
             num_results: Images per query, at most: only those that the two towers propose are ranked.
             out_dir: Draw `retrieval.png` there, with the first five images of each text.
 
         Returns:
-            Per text `text` and `images`, best first: a list of `path`, `score` of the fusion, `match`, the probability that it is
-            this one if it is one of those ranked, and with two towers `similarity`, their cosine.
+            Per text `text` and `images`, best first: a list of `path` (None if it is no file), `score` of the fusion, `match`,
+            the probability that it is this one if it is one of those ranked, and with two towers `similarity`, their cosine.
 
         Raises:
             ValueError: If there is no image or text, a text is empty, `num_results` is below 1, or a file is no readable image.
         """
-        _check(paths, texts, num_results)
-        images = self.load(paths)
-        scores, similarities = self._scores(images, list(texts), max(self.top_k, num_results))
+        _check(texts, num_results)
+        paths, crops = load_crops(images, self.image_size)
+        scores, similarities = self._scores(crops, list(texts), max(self.top_k, num_results))
         results, queries = [], []
         for number, text in enumerate(texts):
             own = scores[:, number]
@@ -93,11 +85,11 @@ class FusedRetrievalInferencer:
             order = [index for index in own.argsort(descending=True).tolist() if own[index] > -torch.inf][:num_results]
             found: list[dict[str, Any]] = []
             for index in order:
-                entry = {'path': str(paths[index]), 'score': own[index].item(), 'match': matches[index].item()}
+                entry = {'path': paths[index], 'score': own[index].item(), 'match': matches[index].item()}
                 found.append(entry if similarities is None else {**entry, 'similarity': similarities[index, number].item()})
             results.append({'text': text, 'images': found})
             shown = zip(order[:SHOWN_IMAGES], found, strict=False)
-            queries.append(TextQuery(text, [FoundImage(images[index], entry['match'], None) for index, entry in shown]))
+            queries.append(TextQuery(text, [FoundImage(crops[index], entry['match'], None) for index, entry in shown]))
         if out_dir is not None:
             draw_retrieval_gallery(queries, Path(out_dir) / 'retrieval.png')
         return results
@@ -132,11 +124,9 @@ class FusedRetrievalInferencer:
         return scores, similarities
 
 
-def _check(paths: Sequence[str | os.PathLike], texts: Sequence[str], num_results: int) -> None:
-    if isinstance(paths, str | os.PathLike) or isinstance(texts, str):
-        raise ValueError('images and texts are lists: put a single one in a list.')
-    if not paths or not texts:
-        raise ValueError(f'expected one image and one text at least, got {len(paths)} and {len(texts)}.')
+def _check(texts: Sequence[str], num_results: int) -> None:
+    if isinstance(texts, str) or not texts:
+        raise ValueError(f'texts are given as a list of one text or more, got {texts!r}.')
     empty = [number for number, text in enumerate(texts, 1) if not text.strip()]
     if empty:
         raise ValueError(f'text {empty[0]} of {len(texts)} is empty: leave it out.')

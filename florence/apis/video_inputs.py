@@ -1,6 +1,5 @@
 """Videos for an inferencer: the pipeline of a config, and clips through it, with one sentence for what is wrong with a file."""
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
 from florence.apis.config_pipeline import pipeline_of_tests
+from florence.apis.readable_inputs import read_each, warn
 from florence.datasets.bad_samples import BadSample
 from florence.visualization.film_strips import NUM_FRAMES, pick_frames
 
@@ -70,18 +69,8 @@ class ClipReader:
         """
         if isinstance(paths, str | os.PathLike) or not paths:
             raise ValueError('videos are given as a list of one path or more.')
-        problems: list[Exception] = []
-        for path in paths:
-            try:
-                packed = self.read(path)
-            except (FileNotFoundError, ValueError) as error:
-                problems.append(error)
-                continue
-            yield str(path), packed
-        if problems and len(paths) > 1:
-            warn('\n  '.join([f'{len(problems)} of {len(paths)} videos are left out:', *map(str, problems)]))
-        if len(problems) == len(paths):
-            raise ValueError(f'no video can be read: {problems[0]}') from problems[0]
+        for index, packed in read_each(paths, self.read, 'video'):
+            yield str(paths[index]), packed
 
 
 class LazyPictures(Sequence):
@@ -106,11 +95,6 @@ def say_left_out(total: int, picture: str) -> None:
     """Log that a picture shows `MAX_ROWS` of more rows."""
     if total > MAX_ROWS:
         warn(f'{picture} shows the first {MAX_ROWS} of {total}.')
-
-
-def warn(message: str) -> None:
-    """Log a warning."""
-    print_log(message, logger='current', level=logging.WARNING)
 
 
 def frames_of(inputs: Tensor, *, is_text: bool) -> np.ndarray:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmcv.transforms import Compose
 from mmengine.config import Config
 
+from florence.apis.image_inputs import ImageSource, list_images, path_of, read_crops
 from florence.apis.meter_loading import load_meter, read_meter_config
+from florence.apis.readable_inputs import in_batches
 from florence.apis.word_attention import draw_word_attention
-from florence.datasets.transforms import LoadImage, ResizeCenterCrop
 from florence.models.heads import VQAHead
 from florence.models.vision_language import METERModel
 from florence.visualization import ClassifiedImage, draw_classification_sheet
@@ -45,13 +45,12 @@ class VQAInferencer:
             raise ValueError(f'batch_size must be 1 or more, got {batch_size}.')
         config = read_meter_config(config)
         self.model: METERModel = load_meter(config, checkpoint, device, head='VQAHead')
-        self.pipeline = Compose([LoadImage(), ResizeCenterCrop(config.get('image_size', 384))])
-        self.batch_size = batch_size
+        self.image_size, self.batch_size = config.get('image_size', 384), batch_size
 
     @torch.no_grad()
     def __call__(
         self,
-        paths: Sequence[str],
+        images: ImageSource | Sequence[ImageSource],
         questions: Sequence[str],
         *,
         out_dir: str | os.PathLike | None = None,
@@ -62,7 +61,8 @@ class VQAInferencer:
         """Answer questions; every image is encoded once, however many questions are about it.
 
         Args:
-            paths: Image files.
+            images: Image files, `(H, W, 3)` uint8 RGB arrays or Pillow images, one or several. Those that cannot be read are left
+                out and named in the log.
             questions: What is asked: every question about every image, or, if `paired`, question i about image i.
             out_dir: Draw `vqa.png` there.
             num_answers: Answers of each result.
@@ -70,46 +70,40 @@ class VQAInferencer:
             attention: Also draw what the words of each question look at: `attention_1.png` and so on in `out_dir`.
 
         Returns:
-            Per image and question, image by image: `path`, `question`, `answer`, `answers` (answer -> probability, best first;
-            each answer is judged apart, so that they need not sum to 1), and with `attention` its picture.
+            Per image that can be read and question, image by image: `path` (None if it is no file), `question`, `answer`,
+            `answers` (answer -> probability, best first; each answer is judged apart, so that they need not sum to 1), and with
+            `attention` its picture.
 
         Raises:
-            ValueError: If there is no image or question, a question is empty, an image cannot be read, the numbers of a pairing
+            ValueError: If there is no image or question, a question is empty, no image can be read, the numbers of a pairing
                 differ, or pictures of attention have no folder.
         """
-        _check(paths, questions, num_answers, paired)
+        sources = list_images(images)
+        _check(sources, questions, num_answers, paired)
         if attention and out_dir is None:
             raise ValueError('pictures of attention need a folder: give out_dir.')
         results: list[dict[str, Any]] = []
         shown: list[ClassifiedImage] = []
-        for start in range(0, len(paths), self.batch_size):
-            images = self.load(paths[start : start + self.batch_size])
+        for batch in in_batches(read_crops(sources, self.image_size), self.batch_size):
+            indices, crops = zip(*batch, strict=True)
             asked = [
-                (index, question)
-                for index in range(len(images))
-                for question in ([questions[start + index]] if paired else questions)
+                (place, question)
+                for place, index in enumerate(indices)
+                for question in ([questions[index]] if paired else questions)
             ]
-            for (index, question), answers in zip(asked, self._answer(images, asked, num_answers), strict=True):
-                path, best = str(paths[start + index]), list(answers)[:SHOWN_ANSWERS]
+            for (place, question), answers in zip(asked, self._answer(crops, asked, num_answers), strict=True):
+                path, best = path_of(sources[indices[place]]), list(answers)[:SHOWN_ANSWERS]
                 results.append({'path': path, 'question': question, 'answer': best[0], 'answers': answers})
                 if attention:
                     picture = Path(str(out_dir), f'attention_{len(results)}.png')
-                    results[-1]['attention'] = draw_word_attention(self.model, images[index], question, picture)
+                    results[-1]['attention'] = draw_word_attention(self.model, crops[place], question, picture)
                 if out_dir is not None:
-                    shown.append(ClassifiedImage(images[index], best, [answers[answer] for answer in best], text=question))
+                    shown.append(ClassifiedImage(crops[place], best, [answers[answer] for answer in best], text=question))
         if out_dir is not None:
             draw_classification_sheet(shown, Path(out_dir) / 'vqa.png')
         return results
 
-    def load(self, paths: Sequence[str]) -> list[np.ndarray]:
-        """Images at the size of the network input, `(S, S, 3)` uint8 RGB.
-
-        Raises:
-            ValueError: If a file is missing or is no readable image; names it.
-        """
-        return [self.pipeline({'img_path': str(path), 'sample_id': str(path)})['img'] for path in paths]
-
-    def _answer(self, images: list[np.ndarray], asked: list[tuple[int, str]], num_answers: int) -> list[dict[str, float]]:
+    def _answer(self, images: Sequence[np.ndarray], asked: list[tuple[int, str]], num_answers: int) -> list[dict[str, float]]:
         """Best answers with their probabilities for pairs of an image's index and a question."""
         model, head = self.model, self.model.head
         assert isinstance(head, VQAHead)
@@ -126,17 +120,15 @@ class VQAInferencer:
         return found
 
 
-def _check(paths: Sequence[str], questions: Sequence[str], num_answers: int, paired: bool) -> None:
-    if isinstance(paths, str) or isinstance(questions, str):
-        raise ValueError('images and questions are lists: put a single one in a list.')
-    if not paths or not questions:
-        raise ValueError(f'expected one image and one question at least, got {len(paths)} and {len(questions)}.')
+def _check(images: Sequence[ImageSource], questions: Sequence[str], num_answers: int, paired: bool) -> None:
+    if isinstance(questions, str) or not questions:
+        raise ValueError(f'questions are given as a list of one question or more, got {questions!r}.')
     empty = [number for number, question in enumerate(questions, 1) if not isinstance(question, str) or not question.strip()]
     if empty:
         raise ValueError(f'question {empty[0]} of {len(questions)} is empty or no text: leave it out.')
-    if paired and len(paths) != len(questions):
+    if paired and len(images) != len(questions):
         raise ValueError(
-            f'a question for each image needs as many of both, got {len(paths)} images and {len(questions)} questions.'
+            f'a question for each image needs as many of both, got {len(images)} images and {len(questions)} questions.'
         )
     if num_answers < 1:
         raise ValueError(f'num_answers must be 1 or more, got {num_answers}.')

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from florence.apis.detection_inferencer import DetectionInferencer, Source
+from florence.apis.detection_inferencer import DetectionInferencer
+from florence.apis.image_inputs import ImageSource
 from florence.models.detectors import ZeroShotDetector
 
 
@@ -42,7 +43,7 @@ class ZeroShotDetectionInferencer:
 
     def __call__(
         self,
-        images: Source | Sequence[Source],
+        images: ImageSource | Sequence[ImageSource],
         classes: Sequence[str],
         *,
         templates: str | None = None,
@@ -54,7 +55,7 @@ class ZeroShotDetectionInferencer:
         """Detect objects of some classes.
 
         Args:
-            images: Image files or `(H, W, 3)` uint8 RGB arrays, one or several.
+            images: As of `DetectionInferencer`.
             classes: What to look for; a name that comes twice counts once.
             templates, name_overrides, background_names: See `ZeroShotDetector.set_classes`.
             score_thr: Detections of a lower score are left out.
@@ -64,7 +65,7 @@ class ZeroShotDetectionInferencer:
             As `DetectionInferencer`, with `scoring` for how the scores came about.
 
         Raises:
-            ValueError: If there is no class or no image, or one cannot be used.
+            ValueError: If there is no class or no image, none can be read, or one is too narrow for the network.
         """
         distinct = classes if isinstance(classes, str) else list(dict.fromkeys(classes))
         self.model.set_classes(distinct, templates, name_overrides=name_overrides, background_names=background_names)

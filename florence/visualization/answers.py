@@ -31,6 +31,7 @@ class AnsweredImage:
         outlines: For each region its parts, flat `x, y, ...` of the corners in pixels.
         labels: For each region its label, which may be empty.
         filled: Whether regions are masks, which are filled.
+        name: Of the image; may be empty.
     """
 
     image: np.ndarray
@@ -39,6 +40,7 @@ class AnsweredImage:
     outlines: Sequence[Sequence[Sequence[float]]] = ()
     labels: Sequence[str] = ()
     filled: bool = False
+    name: str = ''
 
 
 def draw_answer_sheet(answered: Sequence[AnsweredImage], path: str | os.PathLike) -> None:
@@ -96,13 +98,17 @@ def draw_regions(item: AnsweredImage, size: int) -> Image.Image:
 def _row(item: AnsweredImage) -> Image.Image:
     picture = draw_regions(item, PICTURE)
     head, face = font(14, bold=True), font(14)
+    name = wrap(item.name, face, TEXT_WIDTH) if item.name else []
     task, answer = wrap(item.task, head, TEXT_WIDTH), wrap(item.text or '(empty)', face, TEXT_WIDTH)
     if len(answer) > MAX_LINES:
         answer = [*answer[:MAX_LINES], f'... {len(item.text)} characters in all']
-    text_height = len(task) * line_height(head) + GAP // 2 + len(answer) * line_height(face)
+    top_of_task = len(name) * line_height(face)
+    top_of_answer = top_of_task + len(task) * line_height(head) + GAP // 2
+    text_height = top_of_answer + len(answer) * line_height(face)
     row = Image.new('RGB', (PICTURE + GAP + TEXT_WIDTH, max(picture.height, text_height)), 'white')
     row.paste(picture, (0, 0))
     draw, left = ImageDraw.Draw(row), PICTURE + GAP
-    draw_lines(draw, (left, 0), task, head, INK)
-    draw_lines(draw, (left, len(task) * line_height(head) + GAP // 2), answer, face, INK if item.text else FAINT)
+    draw_lines(draw, (left, 0), name, face, FAINT)
+    draw_lines(draw, (left, top_of_task), task, head, INK)
+    draw_lines(draw, (left, top_of_answer), answer, face, INK if item.text else FAINT)
     return row

@@ -86,8 +86,8 @@ def test_what_a_user_can_get_wrong(trained, paths):
     with pytest.raises(FileNotFoundError, match='no config file'):
         CaptionInferencer('none.py')
     inferencer = CaptionInferencer(CONFIG, str(trained / 'iter_4.pth'))
-    with pytest.raises(ValueError, match='a list of one or more images'):
-        inferencer(paths[0])
+    with pytest.raises(ValueError, match='one image or more, got none'):
+        inferencer([])
     with pytest.raises(ValueError, match='none.png'):
         inferencer(['none.png'])
     with pytest.raises(ValueError, match='no vocabulary yet'):

@@ -105,7 +105,7 @@ def test_images_that_cannot_be_used_are_named(tmp_path):
         inferencer([str(tmp_path / 'missing.jpg')])
     with pytest.raises(ValueError, match='image-0, 40000 x 1 pixels, does not pass the test pipeline; is one side too short'):
         inferencer(np.zeros((1, 40000, 3), np.uint8))
-    with pytest.raises(ValueError, match='at least one image'):
+    with pytest.raises(ValueError, match='one image or more, got none'):
         inferencer([])
     for array in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(ValueError, match='uint8 array in RGB'):

@@ -8,7 +8,7 @@ import torch
 from florence2_files import write_florence2
 from PIL import Image
 
-from florence.apis import Florence2Inferencer
+from florence.apis import Florence2Inferencer, readable_inputs
 
 
 @pytest.fixture(scope='module')
@@ -63,12 +63,25 @@ def test_a_question_of_another_form_is_refused(trained, question, message):
         inferencer(paths(trained), [question])
 
 
-def test_images_are_paths(trained):
+def test_images_are_files_or_in_memory(trained):
     inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
-    with pytest.raises(ValueError, match='given by their paths, got a Image: save it'):
-        inferencer([Image.new('RGB', (8, 8))], ['<OD>'])
-    with pytest.raises(ValueError, match="got .*0.png' alone: put it into a list"):
-        inferencer(paths(trained)[0], ['<OD>'])
+    (expected,) = inferencer(paths(trained)[0], ['<OD>'])
+    image = Image.open(paths(trained)[0])
+    assert inferencer([image, np.asarray(image)], ['<OD>']) == [{**expected, 'path': None}] * 2
+    with pytest.raises(ValueError, match='a path, an array or a Pillow image, image 1 is of type int'):
+        inferencer([image, 3], ['<OD>'])
+
+
+def test_what_cannot_be_read_is_left_out_and_named(trained, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(readable_inputs, 'print_log', lambda message, **_: said.append(message))
+    inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
+    (tmp_path / 'bad.png').write_bytes(b'no image')
+    given = [tmp_path / 'bad.png', *paths(trained)]
+    assert inferencer(given, ['<OD>']) == inferencer(paths(trained), ['<OD>'])
+    assert len(said) == 1 and said[0].startswith('1 of 4 images are left out:') and 'bad.png' in said[0]
+    with pytest.raises(ValueError, match='no image can be read: cannot decode image .*bad.png'):
+        inferencer(tmp_path / 'bad.png', ['<OD>'])
 
 
 def test_a_model_whose_vocabulary_is_learned_needs_its_checkpoint():

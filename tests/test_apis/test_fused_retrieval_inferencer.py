@@ -13,6 +13,7 @@ from tiny_meter import encoder_config
 from tiny_ranking import tiny_ranker, two_tower_config
 
 from florence.apis import FusedRetrievalInferencer
+from florence.apis.image_inputs import load_crops
 
 TEXTS = ['a red seven', 'the two is left of the large nine, above the one', 'six']
 
@@ -44,7 +45,7 @@ def inferencer(folder, **options):
 
 
 def whole_model(model, used, folder):
-    images = used.load(paths(folder))
+    _, images = load_crops(paths(folder), used.image_size)
     inputs = model.data_preprocessor({'inputs': [torch.from_numpy(image).permute(2, 0, 1) for image in images]})['inputs']
     with torch.no_grad():
         scores = [model.head.score(model.encoder.pair_features(inputs, [text] * 7)).flatten() for text in TEXTS]
@@ -95,9 +96,9 @@ def test_mistakes_are_named(folder):
     write_config(folder)
     used = inferencer(folder)
     for arguments, message in (
-        ((paths(folder), []), 'one image and one text at least, got 7 and 0'),
+        ((paths(folder), []), r'a list of one text or more, got \[\]'),
         ((paths(folder), ['six', ' ']), 'text 2 of 2 is empty'),
-        ((paths(folder), 'six'), 'are lists'),
+        ((paths(folder), 'six'), "a list of one text or more, got 'six'"),
         ((paths(folder), ['six'], 0), 'num_results must be 1 or more, got 0'),
         (([str(folder / 'missing.png')], ['six']), 'missing.png'),
     ):

@@ -13,7 +13,14 @@ from mmengine.config import Config
 from PIL import Image
 from tiny_video import OPENING, recognizer_config, two_tower_config, write_moving_square, write_sound
 
-from florence.apis import ActionInferencer, VideoRetrievalInferencer, action_inferencer, video_inputs, video_retrieval_inferencer
+from florence.apis import (
+    ActionInferencer,
+    VideoRetrievalInferencer,
+    action_inferencer,
+    readable_inputs,
+    video_inputs,
+    video_retrieval_inferencer,
+)  # fmt: skip
 from florence.apis.model_loading import build_model
 from florence.apis.video_inputs import ClipReader
 from florence.models.two_tower import TwoTower
@@ -91,7 +98,7 @@ def test_a_recognizer_of_mmaction_s(videos, tmp_path):
 
 def test_a_recognizer_without_names_says_so_and_takes_them(videos, tmp_path, monkeypatch):
     said = []
-    for place in ('video_inputs', 'model_loading'):
+    for place in ('readable_inputs', 'model_loading'):
         monkeypatch.setattr(f'florence.apis.{place}.print_log', lambda message, **_: said.append(message))
     numbered = ActionInferencer(recognizer_config())
     named = ActionInferencer(recognizer_config(), classes=CLASSES)
@@ -198,7 +205,7 @@ def test_the_pipeline_is_found_inside_wrapped_test_data(tmp_path, place, wrap):
 
 def test_one_bad_file_among_many_is_left_out_and_named(videos, image_checkpoint, tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(video_inputs, 'print_log', lambda message, **_: said.append(message))
+    monkeypatch.setattr(readable_inputs, 'print_log', lambda message, **_: said.append(message))
     bad = [_written(tmp_path / 'text.mp4', b'no video at all ' * 99), tmp_path / 'none.mp4']
     given = [bad[0], videos[0], bad[1], videos[2]]
     actions = ActionInferencer(two_tower_config('frames'), image_checkpoint, classes=CLASSES)
@@ -215,7 +222,7 @@ def test_one_bad_file_among_many_is_left_out_and_named(videos, image_checkpoint,
 
 def test_pictures_are_of_so_many_rows_and_of_what_is_shown(videos, image_checkpoint, tmp_path, monkeypatch):
     said, drawn, sizes = [], [], []
-    monkeypatch.setattr(video_inputs, 'print_log', lambda message, **_: said.append(message))
+    monkeypatch.setattr(readable_inputs, 'print_log', lambda message, **_: said.append(message))
     for module in (action_inferencer, video_retrieval_inferencer, video_inputs):
         monkeypatch.setattr(module, 'MAX_ROWS', 2)
     monkeypatch.setattr(action_inferencer, 'draw_film_strips', lambda clips, path: drawn.extend(clips))

@@ -12,6 +12,7 @@ from test_tools.test_infer_detection import in_process
 from tiny_meter import make_samples
 
 from florence.apis import VQAInferencer
+from florence.apis.image_inputs import load_crops
 from florence.apis.word_attention import WHOLE, word_attention
 from florence.models.fusion import cross_attention_weights
 
@@ -40,7 +41,7 @@ def test_every_question_about_every_image(inferencer, files):
     found = inferencer(paths, QUESTIONS, num_answers=3)
     assert [(each['path'], each['question']) for each in found] == [(path, text) for path in paths for text in QUESTIONS]
     for index, path in enumerate(paths):
-        (image,) = inferencer.load([path])
+        _, (image,) = load_crops(path, inferencer.image_size)
         for place, question in enumerate(QUESTIONS):
             data = {'inputs': [torch.from_numpy(image).permute(2, 0, 1)], 'data_samples': make_samples([question])}
             (sample,) = inferencer.model.test_step(data)
@@ -86,9 +87,9 @@ def test_a_long_question_is_cut_once(inferencer, files):
     [
         ([0], ['how many?', ' '], {}, 'question 2 of 2 is empty'),
         ([0], [None], {}, 'question 1 of 1 is empty or no text'),
-        ([0], [], {}, 'expected one image and one question at least, got 1 and 0'),
-        ([], ['how many?'], {}, 'got 0 and 1'),
-        ([0], 'how many?', {}, 'put a single one in a list'),
+        ([0], [], {}, r'a list of one question or more, got \[\]'),
+        ([], ['how many?'], {}, 'one image or more, got none'),
+        ([0], 'how many?', {}, "a list of one question or more, got 'how many"),
         ([0], ['how many?'], {'num_answers': 0}, 'num_answers must be 1 or more, got 0'),
         ([0], ['how many?'], {'attention': True}, 'pictures of attention need a folder'),
         (['none.png'], ['how many?'], {}, 'cannot open image none.png'),
@@ -118,7 +119,7 @@ def test_pictures(inferencer, files, tmp_path):
 @torch.no_grad()
 def test_attention_of_words_is_that_of_their_tokens(inferencer, files):
     model = inferencer.model
-    (image,) = inferencer.load(files[2][:1])
+    _, (image,) = load_crops(files[2][0], inferencer.image_size)
     attended = word_attention(model, image, QUESTIONS[2])
     assert list(attended.words) == [WHOLE, 'is', 'the', 'two', 'left', 'of', 'the', 'nine?']
     assert attended.heat.shape == (2, 8, 32, 32)
@@ -148,7 +149,10 @@ def test_from_the_command_line(files, tmp_path, monkeypatch, repo_root, capsys):
     assert [each['question'] for each in results] == QUESTIONS and all(len(each['answers']) == 2 for each in results)
     assert json.loads((tmp_path / 'results.json').read_text()) == results
     assert (tmp_path / 'vqa.png').is_file() and (tmp_path / 'attention_3.png').is_file()
-    for wrong, message in ((['--text', ' ; '], 'got 1 and 0'), (['--text', 'how many?', '--attention'], 'need a folder')):
+    for wrong, message in (
+        (['--text', ' ; '], 'one question or more'),
+        (['--text', 'how many?', '--attention'], 'need a folder'),
+    ):
         with pytest.raises(SystemExit) as exited:
             in_process(monkeypatch, repo_root, [*common, *wrong, paths[0]])
         assert exited.value.code.startswith('error: ') and message in exited.value.code and '\n' not in exited.value.code
@@ -157,4 +161,4 @@ def test_from_the_command_line(files, tmp_path, monkeypatch, repo_root, capsys):
 def test_the_size_of_the_network_comes_from_the_config(files):
     cfg = Config.fromfile(files[0])
     cfg.image_size = 64
-    assert VQAInferencer(cfg, files[1]).load(files[2])[2].shape == (64, 64, 3)
+    assert VQAInferencer(cfg, files[1]).image_size == 64

@@ -15,7 +15,7 @@ from pathlib import Path
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2)
 
 from florence.apis import DetectionInferencer
-from florence.apis.detection_inputs import read_image
+from florence.apis.image_inputs import read_image
 from florence.atomic_files import write_json
 from florence.data_engine.flod.class_folders import list_class_folders, read_folder_names
 from florence.data_engine.flod.pseudo_boxes import PseudoBoxRules, PseudoBoxRun

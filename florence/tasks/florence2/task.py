@@ -138,6 +138,23 @@ def task_tags() -> list[str]:
     return list(_TASKS)
 
 
+def require_input(tag: str, prompt_input: PromptInput) -> Florence2Task:
+    """The task of a tag, whose prompt has an input if it takes one; whether the input is right depends on the image, too.
+
+    Raises:
+        KeyError: If there is no such task.
+        ValueError: If the task takes no input and there is one, or the other way round.
+    """
+    task = get_task(tag)
+    takes_input = task.input_kind != 'none'
+    if takes_input == (prompt_input is None):
+        alike = ', '.join(other.tag for other in _TASKS.values() if (other.input_kind == 'none') == takes_input)
+        if takes_input:
+            raise ValueError(f'task {tag} needs {NEEDS[task.input_kind]}; tasks without input: {alike}')
+        raise ValueError(f'task {tag} takes no input, got {prompt_input!r:.80}; tasks with input: {alike}')
+    return task
+
+
 def make_prompt(
     tag: str,
     prompt_input: PromptInput = None,
@@ -156,13 +173,7 @@ def make_prompt(
         KeyError: If there is no such task.
         ValueError: If the task takes no input and there is one, or its input is missing or wrong.
     """
-    task = get_task(tag)
-    takes_input = task.input_kind != 'none'
-    if takes_input == (prompt_input is None):
-        alike = ', '.join(other.tag for other in _TASKS.values() if (other.input_kind == 'none') == takes_input)
-        if takes_input:
-            raise ValueError(f'task {tag} needs {NEEDS[task.input_kind]}; tasks without input: {alike}')
-        raise ValueError(f'task {tag} takes no input, got {prompt_input!r:.80}; tasks with input: {alike}')
-    if not takes_input:
+    task = require_input(tag, prompt_input)
+    if task.input_kind == 'none':
         return task.prompt
     return task.prompt.replace('{input}', input_text(tag, task.input_kind, prompt_input, image_size, canvas_size))
