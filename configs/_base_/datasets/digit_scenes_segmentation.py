@@ -1,6 +1,6 @@
 # Digit scenes with a class for every pixel: the ground and ten digits; train and test show different scans.
 default_scope = 'mmdet'
-recipe = dict(image_size=64, num_objects_probs=(0.25, 0.25, 0.25, 0.25), pairs='all')
+recipe = dict(image_size=48, num_objects_probs=(0.5, 0.5), pairs='all')
 pipeline = [dict(type='PackDetInputs', meta_keys=('img_path', 'ori_shape', 'img_shape'))]
 train_dataloader = dict(
     batch_size=16,

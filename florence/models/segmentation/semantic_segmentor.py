@@ -2,7 +2,7 @@
 
 Samples, images and masks are mmdet's: `mmdet.BaseSegDataset` and its kin, `mmdet.DetDataPreprocessor(pad_seg=True)`;
 `florence.SegmentationIoU` measures them. Differs from mmsegmentation: the loss is the mean of the pixels that have a class, not
-of all.
+of all, and with weights of classes their weighted mean.
 
 Axes: B images, K classes.
 """
@@ -28,6 +28,8 @@ class SemanticSegmentor(BaseModel):
         decode_head: Config of `UPerHead` or `FCNHead` but the channels.
         auxiliary_head: The same, for a further loss in training; None = none.
         auxiliary_weight: Weight of that loss.
+        class_weight: How much a pixel of each class counts in the loss, `(K,)`; None = all the same. A class that fills most
+            pixels otherwise outweighs the others until they are told from it, but not from each other.
         ignore_index: Class of pixels that do not count.
         window: None = predict from the whole image, else from windows of this height and width.
         stride: Distance of the windows; None = two thirds of them.
@@ -36,7 +38,8 @@ class SemanticSegmentor(BaseModel):
         init_cfg: Initialisation of mmengine.
 
     Raises:
-        ValueError: If the stride is larger than the window, so that pixels would be left out.
+        ValueError: If the stride is larger than the window, so that pixels would be left out, or there is not one weight for each
+            class.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class SemanticSegmentor(BaseModel):
         *,
         auxiliary_head: dict | None = None,
         auxiliary_weight: float = 0.4,
+        class_weight: Sequence[float] | None = None,
         ignore_index: int = 255,
         window: tuple[int, int] | None = None,
         stride: tuple[int, int] | None = None,
@@ -66,6 +70,11 @@ class SemanticSegmentor(BaseModel):
         self.auxiliary_head = MODELS.build({**widths, **auxiliary_head}) if auxiliary_head else None
         self.auxiliary_weight, self.ignore_index = auxiliary_weight, ignore_index
         self.window, self.stride, self.flip = window, stride, flip
+        num_classes = decode_head['num_classes']
+        if class_weight is not None and len(class_weight) != num_classes:
+            raise ValueError(f'SemanticSegmentor: class_weight has {len(class_weight)} numbers for {num_classes} classes.')
+        weight = None if class_weight is None else torch.tensor(class_weight, dtype=torch.float32)
+        self.register_buffer('class_weight', weight, persistent=False)
 
     def forward(self, inputs: Tensor, data_samples: list[BaseDataElement] | None = None, mode: str = 'tensor'):
         """Dispatch to `loss`, `predict` or the logits of the head.
@@ -103,10 +112,11 @@ class SemanticSegmentor(BaseModel):
         self._require_classes(labels[counts], logits.shape[1])
         # A batch without any class has no loss, not one that is no number.
         number = counts.sum().clamp(min=1)
-        losses = {'loss_seg': self._cross_entropy(logits, labels) / number}
+        total = number if self.class_weight is None else self.class_weight[labels[counts]].sum().clamp(min=1e-6)
+        losses = {'loss_seg': self._cross_entropy(logits, labels) / total}
         if self.auxiliary_head is not None:
             other = _enlarged(self.auxiliary_head(maps), labels.shape[1:])
-            losses['loss_aux'] = self.auxiliary_weight * self._cross_entropy(other, labels) / number
+            losses['loss_aux'] = self.auxiliary_weight * self._cross_entropy(other, labels) / total
         losses['pixel_accuracy'] = (logits.argmax(1) == labels).sum() / number
         return losses
 
@@ -144,7 +154,7 @@ class SemanticSegmentor(BaseModel):
         return whole(inputs) if self.window is None else slide(inputs, whole, self.window, self.stride)
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return cross_entropy(logits.float(), labels, ignore_index=self.ignore_index, reduction='sum')
+        return cross_entropy(logits.float(), labels, self.class_weight, ignore_index=self.ignore_index, reduction='sum')
 
     def _require_classes(self, labels: Tensor, num_classes: int) -> None:
         if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:

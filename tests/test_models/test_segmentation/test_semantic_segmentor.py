@@ -65,6 +65,21 @@ def test_loss_is_the_mean_of_the_pixels_that_have_a_class():
     assert nothing['loss_seg'].item() == 0
 
 
+def test_classes_have_weights():
+    labels = torch.randint(CLASSES, (2, 1, 24, 32), generator=torch.Generator().manual_seed(2))
+    labels[:, :, :, 20:] = 255
+    samples, weights = [sample(each) for each in labels], [0.1, 1, 2, 0]
+    model = segmentor(class_weight=weights)
+    logits = torch.nn.functional.interpolate(model(images()), (24, 32), mode='bilinear')
+    expected = torch.nn.functional.cross_entropy(logits, labels[:, 0], torch.tensor(weights), ignore_index=255)
+    torch.testing.assert_close(model(images(), samples, mode='loss')['loss_seg'], expected)
+    assert not any('weight' in key for key in model.state_dict() if 'conv' not in key), 'checkpoints of mmsegmentation load'
+    unweighted = [sample(torch.full_like(each, 3)) for each in labels]
+    assert model(images(), unweighted, mode='loss')['loss_seg'] == 0
+    with pytest.raises(ValueError, match='class_weight has 2 numbers for 4 classes'):
+        segmentor(class_weight=[1, 2])
+
+
 def test_unknown_classes_are_named():
     labels = torch.full((1, 24, 32), 150)
     with pytest.raises(ValueError, match='masks have classes 150 to 150, the head has 4, 0 to 3: .*reduce_zero_label=True'):
