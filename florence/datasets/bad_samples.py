@@ -105,16 +105,17 @@ class BadSampleGuard:
         """Reads that failed so far, in all workers."""
         return self._num_bad.value
 
-    def read(self, index: int, length: int, read_one: Callable[[int], T]) -> T:
+    def read(self, index: int, length: int, read_one: Callable[[int], T | None]) -> T:
         """The sample at `index`, or its first usable replacement.
 
         Args:
             index: Index that the sampler asked for.
             length: Number of samples in the set.
-            read_one: Reads and processes one sample; raises `BadSample` where it cannot.
+            read_one: Reads and processes one sample; raises `BadSample` where it cannot, returns None where a step of the
+                pipeline, a crop or a filter, leaves nothing of it, which is no fault of the sample.
 
         Raises:
-            TooManyBadSamples: If the share of bad samples is above the limit.
+            TooManyBadSamples: If the share of bad samples is above the limit, or a thousand in a row give none.
         """
         candidate = index
         for attempt in range(MAX_REPLACEMENTS):
@@ -122,11 +123,15 @@ class BadSampleGuard:
                 sample = read_one(candidate)
             except BadSample as error:
                 self.count_bad(error, length)
-                candidate = replacement_index(candidate, attempt, length)
             else:
-                self.count_good(length)
-                return sample
-        raise TooManyBadSamples(f'{MAX_REPLACEMENTS} samples in a row cannot be used, beginning at index {index}')
+                if sample is not None:
+                    self.count_good(length)
+                    return sample
+            candidate = replacement_index(candidate, attempt, length)
+        raise TooManyBadSamples(
+            f'{MAX_REPLACEMENTS} samples in a row cannot be used, beginning at index {index}: the log names the broken ones; of the '
+            'others the pipeline leaves nothing, look at its crops and filters'
+        )
 
     def count_good(self, length: int | None = None) -> None:
         """Count one usable sample.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from florence.datasets.bad_samples import MAX_REPLACEMENTS, BadSample, replacement_index
+from florence.datasets.bad_samples import BadSample
 from florence.datasets.transforms.load_image import LoadImage
 
 
@@ -47,13 +47,14 @@ class GuardedSamples:
 
         Raises:
             BadSample: In `test_mode`, if the image cannot be read.
-            TooManyBadSamples: In training, if the share of bad samples is above the limit.
-            ValueError: If the pipeline leaves nothing of a sample in `test_mode`, or of a thousand in a row in training.
+            TooManyBadSamples: In training, if the share of bad samples is above the limit, or nothing is left of a thousand in a
+                row.
+            ValueError: If the pipeline leaves nothing of a sample in `test_mode`.
         """
         self.full_init()
         idx = range(len(self))[idx]
         if not self.test_mode:
-            return self.guard.read(idx, len(self), self._drawn)
+            return self.guard.read(idx, len(self), self.prepare_data)
         sample = self.prepare_data(idx)
         if sample is None:
             raise ValueError(
@@ -61,11 +62,3 @@ class GuardedSamples:
                 'filters do): in evaluation each sample counts, take such steps out.'
             )
         return sample
-
-    def _drawn(self, idx: int) -> dict:
-        for attempt in range(MAX_REPLACEMENTS):
-            sample = self.prepare_data(idx)
-            if sample is not None:
-                return sample
-            idx = replacement_index(idx, attempt, len(self))
-        raise ValueError(f'the pipeline leaves nothing of {MAX_REPLACEMENTS} samples in a row: look at its crops and filters.')
