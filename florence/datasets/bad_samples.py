@@ -129,8 +129,8 @@ class BadSampleGuard:
                     return sample
             candidate = replacement_index(candidate, attempt, length)
         raise TooManyBadSamples(
-            f'{MAX_REPLACEMENTS} samples in a row cannot be used, beginning at index {index}: the log names the broken ones; of the '
-            'others the pipeline leaves nothing, look at its crops and filters'
+            f'{MAX_REPLACEMENTS} samples in a row cannot be used, beginning at index {index}: the log names the broken ones; '
+            'of the others the pipeline leaves nothing, look at its crops and filters'
         )
 
     def count_good(self, length: int | None = None) -> None:

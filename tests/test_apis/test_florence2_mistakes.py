@@ -1,5 +1,7 @@
 """What a user of Florence-2 can get wrong: each ends with the sentence that docs/florence2.md lists."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -131,6 +133,25 @@ def test_the_tool_ends_with_a_sentence(arguments, sentence, files, monkeypatch, 
     with pytest.raises(SystemExit) as ended:
         in_process(monkeypatch, repo_root, ['tools/infer.py', 'florence2', str(files / '0.png'), *model, *arguments])
     assert sentence in str(ended.value.code)
+
+
+def test_what_is_wrong_with_a_question_is_said_before_weights_are_loaded(monkeypatch, repo_root):
+    given = ['a.png', '--model', 'none', '--checkpoint', 'none.pth', '--task', '<ODD>']
+    with pytest.raises(SystemExit, match="no task '<ODD>'"):
+        in_process(monkeypatch, repo_root, ['tools/infer.py', 'florence2', *given])
+    given[2], given[-1] = 'florence2-nano_14min_digit', '<OD>'
+    with pytest.raises(SystemExit, match=r'0 configs have that name: give a path\. Did you mean florence2-nano_14min_digits'):
+        in_process(monkeypatch, repo_root, ['tools/infer.py', 'florence2', *given])
+
+
+def test_a_folder_with_a_broken_image(files, monkeypatch, repo_root, tmp_path, capsys):
+    for name in ('0.png', 'cut.png'):
+        (tmp_path / name).write_bytes((files / name).read_bytes())
+    Image.open(files / '1.png').save(tmp_path / '1.gif')
+    given = [str(tmp_path), '--model', str(files / 'config.py'), '--checkpoint', str(files / 'model.pth'), '--task', '<OD>']
+    in_process(monkeypatch, repo_root, ['tools/infer.py', 'florence2', *given])
+    output = capsys.readouterr().out
+    assert [Path(each['path']).name for each in json.loads(output[output.index('[\n') :])] == ['0.png', '1.gif']
 
 
 def modes():
