@@ -1,17 +1,19 @@
 """Florence-2 on a user's own images: any of its tasks, or one that the user has registered."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
+from torch import Tensor
 
 from florence.apis.image_inputs import ImageSource, list_images, name_of, path_of, read_images
 from florence.apis.model_loading import build_model, load_weights_if_given, usable_device
+from florence.apis.readable_inputs import in_batches
 from florence.datasets.transforms import ResizePad, ResizeWhole
 from florence.export.florence2_onnx import Florence2Onnx
 from florence.models.florence2 import Florence2
@@ -28,6 +30,20 @@ MAX_ROWS = 50
 Question = str | tuple[str, PromptInput]
 
 
+class _View(NamedTuple):
+    """What the model sees of an image.
+
+    Attributes:
+        pixels: `(3, H, W)` uint8 at the size of the network input.
+        size: Width and height of the image.
+        canvas: The same with padding.
+    """
+
+    pixels: Tensor
+    size: tuple[int, int]
+    canvas: tuple[float, float]
+
+
 class Florence2Inferencer:
     """A Florence-2 model on images.
 
@@ -36,7 +52,7 @@ class Florence2Inferencer:
             `keep_ratio=True` says that images are padded to it (`ResizePad`), not stretched.
         checkpoint: Weights; None leaves random ones, for a tokenizer with a ready vocabulary only.
         device: Where the model runs.
-        batch_size: Prompts at a time.
+        batch_size: Prompts at a time, of as many images.
         parser: Arguments of `ParserOptions`: how answers are read.
 
     Raises:
@@ -96,7 +112,7 @@ class Florence2Inferencer:
         score_mode: str = 'loc',
         out_dir: str | os.PathLike | None = None,
     ) -> list[dict[str, Any]]:
-        """Ask about images; each is encoded once, however many questions there are.
+        """Ask about images; each is encoded once, however many questions there are, several at a time.
 
         Args:
             images: Image files, `(H, W, 3)` uint8 RGB arrays or Pillow images, one or several. Those that cannot be read are left
@@ -118,41 +134,40 @@ class Florence2Inferencer:
         sources, asked = list_images(images), read_questions(questions)
         results: list[dict[str, Any]] = []
         shown: list[AnsweredImage] = []
-        for index, image in read_images(sources):
-            path, name = path_of(sources[index]), name_of(sources[index], index)
-            size = (image.shape[1], image.shape[0])
-            resized = self.resize({'img': image})
-            canvas = resized.get('canvas_shape', size[::-1])[::-1]
-            prompts = [make_prompt(tag, prompt_input, size, canvas) for tag, prompt_input in asked]
-            for (tag, prompt_input), answer in zip(asked, self._answers(resized['img'], prompts, name), strict=True):
-                found = self._read(tag, answer, size, canvas, score_mode)
-                results.append({'path': path, 'task': tag, 'input': prompt_input, **found})
-                if out_dir is not None and len(shown) < MAX_ROWS:
-                    shown.append(_panel(image, Path(name).name, results[-1]))
+        for batch in in_batches(read_images(sources), max(1, self.batch_size // len(asked))):
+            views = [self._view(image) for _, image in batch]
+            names = [name_of(sources[index], index) for index, _ in batch]
+            prompts = [[make_prompt(tag, given, view.size, view.canvas) for tag, given in asked] for view in views]
+            answers = self._answers([view.pixels for view in views], prompts, names)
+            for (index, image), view, name in zip(batch, views, names, strict=True):
+                for tag, given in asked:
+                    found = self._read(tag, next(answers), view, score_mode)
+                    results.append({'path': path_of(sources[index]), 'task': tag, 'input': given, **found})
+                    if out_dir is not None and len(shown) < MAX_ROWS:
+                        shown.append(_panel(image, Path(name).name, results[-1]))
         if out_dir is not None:
             draw_answer_sheet(shown, Path(out_dir) / 'florence2.png')
             if len(results) > MAX_ROWS:
                 print_log(f'florence2.png shows {MAX_ROWS} of {len(results)} answers.', logger='current')
         return results
 
-    def _answers(self, image: np.ndarray, prompts: list[str], name: str) -> list[Hypothesis]:
-        pixels = torch.from_numpy(image).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
-        tokens = self.model.encode_images(self.model.data_preprocessor({'inputs': [pixels]})['inputs'])
-        return [
-            best
-            for start in range(0, len(prompts), self.batch_size)
-            for best, *_ in self.model.generate(
-                tokens,
-                prompts[start : start + self.batch_size],
-                names=[name] * len(prompts[start : start + self.batch_size]),
-            )
-        ]
+    def _view(self, image: np.ndarray) -> '_View':
+        resized, size = self.resize({'img': image}), (image.shape[1], image.shape[0])
+        pixels = torch.from_numpy(resized['img']).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+        return _View(pixels, size, resized.get('canvas_shape', size[::-1])[::-1])
 
-    def _read(
-        self, tag: str, answer: Hypothesis, size: tuple[int, int], canvas: tuple[float, float], score_mode: str
-    ) -> dict[str, Any]:
+    def _answers(self, images: list[Tensor], prompts: list[list[str]], names: list[str]) -> Iterator[Hypothesis]:
+        """The best answer to each prompt of each image, one after the other."""
+        tokens = self.model.encode_images(self.model.data_preprocessor({'inputs': images})['inputs'])
+        asked = [(place, prompt) for place, own in enumerate(prompts) for prompt in own]
+        for batch in in_batches(iter(asked), self.batch_size):
+            owners, texts = zip(*batch, strict=True)
+            for best, *_ in self.model.generate(tokens[list(owners)], list(texts), names=[names[owner] for owner in owners]):
+                yield best
+
+    def _read(self, tag: str, answer: Hypothesis, view: '_View', score_mode: str) -> dict[str, Any]:
         text, spans = self.model.tokenizer.tokenizer.decode_with_spans(answer.tokens)
-        parsed = parse_on_canvas(get_task(tag), text, size, canvas, self.parser)
+        parsed = parse_on_canvas(get_task(tag), text, view.size, view.canvas, self.parser)
         if 'spans' in parsed:
             parsed['scores'] = box_scores(parsed, answer.log_probs[: len(spans)], spans, score_mode)
         return {'answer': text, **{key: value for key, value in parsed.items() if not key.endswith('spans')}}

@@ -35,6 +35,16 @@ def test_answers_are_those_of_the_model_and_are_drawn(trained, tmp_path):
     json.dumps(results)
 
 
+def test_images_and_questions_in_batches(trained):
+    asked = ['<CAPTION>', '<OD>', ('<REGION_TO_CATEGORY>', [10, 10, 30, 30])]
+    found = []
+    for batch_size in (1, 2, 7, 64):
+        inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'), batch_size=batch_size)
+        found.append([(each['path'], each['task'], each['answer']) for each in inferencer(paths(trained), asked)])
+    assert found[0] == found[1] == found[2] == found[3]
+    assert len({answer for _, task, answer in found[0] if task == '<OD>'}) > 1, 'answers depend on the image'
+
+
 def test_regions_are_in_pixels_of_the_file(trained, monkeypatch):
     inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
     words = inferencer.model.tokenizer.tokenizer

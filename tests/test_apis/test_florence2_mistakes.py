@@ -184,5 +184,6 @@ def test_every_mode_of_a_file_is_read_as_pillow_converts_it(mode, inferencer, tm
     encode = inferencer.model.encode_images
     monkeypatch.setattr(inferencer.model, 'encode_images', lambda inputs: seen.append(inputs) or encode(inputs))
     found = inferencer([str(tmp_path / f'as_is.{ending}'), str(tmp_path / 'rgb.png')], ['<CAPTION>'])
-    torch.testing.assert_close(*seen, atol=0, rtol=0)
+    ((as_is, rgb),) = seen
+    torch.testing.assert_close(as_is, rgb, atol=0, rtol=0)
     assert found[0]['answer'] == found[1]['answer']
