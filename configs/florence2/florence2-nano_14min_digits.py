@@ -2,7 +2,7 @@
 # of two phases; both, again after a kill:
 #   FLORENCE_RANKS=2 bash tools/train_phases.sh configs/florence2/florence2-nano_7min-texts_digits.py \
 #       configs/florence2/florence2-nano_14min_digits.py
-# Hardware: two CPU cores, 14 minutes, 21 to 25 with the first phase. Expected figures on held-out scans: metafile.yml.
+# Hardware: two CPU cores, 14 minutes, 17 to 25 with the first phase. Expected figures on held-out scans: metafile.yml.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/florence2-nano.py',
