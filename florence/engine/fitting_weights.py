@@ -10,12 +10,13 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import Tensor, nn
 
 from florence.engine.strategies.deepspeed_model import DeepSpeedModel
+from florence.engine.strategies.sharded_weights import gathered
 
 WRAPPER = 'module.'
 
 
 def require_fitting_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str, *, complete: bool) -> None:
-    """Check names and shapes before they are loaded.
+    """Check names and shapes before they are loaded; every rank must call it.
 
     Args:
         model: The model, wrapped or not.
@@ -28,9 +29,15 @@ def require_fitting_weights(model: nn.Module, weights: Mapping[str, Tensor], sou
         ValueError: If they do not fit.
     """
     inner = innermost(model)
+    # Split over ranks, weights are empty, and what the model makes of those of a checkpoint may depend on them.
+    with gathered(inner):
+        _require_fitting_weights(inner, weights, source, complete=complete)
+
+
+def _require_fitting_weights(inner: nn.Module, weights: Mapping[str, Tensor], source: str, *, complete: bool) -> None:
     buffers = {name for name, _ in inner.named_buffers()}
     wanted = {
-        name: tuple(getattr(value, 'ds_shape', value.shape))
+        name: tuple(value.shape)
         for name, value in inner.state_dict(keep_vars=True).items()
         # A tokenizer keeps its vocabulary as extra state, whose length is its own.
         if isinstance(value, Tensor) and name not in buffers and not name.endswith('_extra_state')

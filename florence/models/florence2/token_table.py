@@ -76,7 +76,9 @@ def extend_table(weights: dict[str, Tensor], name: str, table: Tensor, num_new: 
 
 def _join(module: TokenTable, state_dict: dict, prefix: str, local_metadata: dict) -> None:
     rows = state_dict.pop(f'{prefix}rows')
-    state_dict[f'{prefix}weight'] = state_dict[f'{prefix}weight'].index_copy(0, module.ids, rows)
+    # Split over ranks (ZeRO-3), both are empty here: names and shapes are all that is asked for.
+    if len(rows):
+        state_dict[f'{prefix}weight'] = state_dict[f'{prefix}weight'].index_copy(0, module.ids, rows)
 
 
 def _split(module: TokenTable, state_dict: dict, prefix: str, *_: object) -> None:
