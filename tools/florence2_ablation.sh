@@ -1,18 +1,16 @@
 #!/usr/bin/env bash
 # What pretraining has to know, and whether the image tower has to learn, on digit scenes: bash tools/florence2_ablation.sh
-# Trains the first phase of the twin and then configs/florence2/ablation, one after another (again after a kill: what is finished
-# ends at once), evaluates the four tasks that each has been transferred to, and prints the table. FLORENCE_RANKS is the number of
-# ranks (default 2).
+# Trains the runs of configs/florence2/ablation, one after another (again after a kill: what is finished ends at once), evaluates
+# the four tasks that each has been transferred to, and prints the table. FLORENCE_RANKS is the number of ranks (default 2).
 set -euo pipefail
 folder=configs/florence2/ablation
-runs=(image-level region-level pixel-level
+runs=(brief-texts image-level region-level pixel-level
     transfer-image-level transfer-region-level transfer-pixel-level transfer-image-level-frozen transfer-pixel-level-frozen)
 runs=("${runs[@]/#/florence2-nano_}")
 configs=("${runs[@]/#/$folder/}")
-configs=(configs/florence2/florence2-nano_7min-texts_digits.py "${configs[@]/%/.py}")
-FLORENCE_RANKS=${FLORENCE_RANKS:-2} bash tools/train_phases.sh "${configs[@]}"
+FLORENCE_RANKS=${FLORENCE_RANKS:-2} bash tools/train_phases.sh "${configs[@]/%/.py}"
 tables=()
-for run in "${runs[@]:3}"; do
+for run in "${runs[@]:4}"; do
     figures=work_dirs/$run/metrics.json
     tables+=("$figures")
     [ -f "$figures" ] ||

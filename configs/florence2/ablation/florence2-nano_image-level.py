@@ -1,10 +1,10 @@
 # What pretraining has to know (arXiv 2311.06242, section 6.3), in small: texts of whole images only. The other levels inherit
-# from this file, and florence2-nano_transfer-*.py train all of them on the same four tasks. All start where the first phase of
-# the twin ends, as the paper's start from UniCL and BART.
+# from this file, and florence2-nano_transfer-*.py train all of them on the same four tasks. All start from brief texts,
+# florence2-nano_brief-texts.py, as the paper's start from UniCL and BART.
 #   bash tools/florence2_ablation.sh
 # Hardware: two CPU cores, 28 minutes for all runs. Table: README.md of configs/florence2.
 _base_ = '../florence2-nano_14min_digits.py'
-load_from = 'work_dirs/florence2-nano_7min-texts_digits'
+load_from = 'work_dirs/florence2-nano_brief-texts'
 recipe = dict(_base_.recipe, image_size=32, num_objects_probs=(0.8, 0.2))
 max_iters = 500
 warmup_iters = 50
