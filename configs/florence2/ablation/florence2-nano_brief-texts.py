@@ -1,4 +1,4 @@
-# The first phase of the ablation: brief captions and OCR, so that grounds, sizes and questions are left for what follows to learn.
+# The first phase of the ablation: brief captions and OCR; grounds, sizes and questions are left for what follows to learn.
 #   bash tools/florence2_ablation.sh
 _base_ = '../florence2-nano_7min-texts_digits.py'
 brief_texts = {'<CAPTION>': 1, '<OCR>': 1}
