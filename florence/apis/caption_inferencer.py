@@ -70,7 +70,8 @@ class CaptionInferencer:
             for (index, image), hypothesis in zip(batch, head.generate(self.model.encoder, inputs), strict=True):
                 caption = tokenizer.decode(hypothesis.tokens)
                 results.append({'path': path_of(sources[index]), 'caption': caption, 'score': hypothesis.score})
-                shown.append(CaptionedImage(image, caption))
+                if out_dir is not None:
+                    shown.append(CaptionedImage(image, caption))
         if out_dir is not None:
             draw_caption_sheet(shown, Path(out_dir) / 'captions.png')
         return results

@@ -22,7 +22,7 @@ from florence.visualization import BoxSet, draw_boxes
 
 
 class DetectionInferencer:
-    """A detector on images given by path or as arrays.
+    """A detector on images.
 
     Args:
         config: Config, its path or name (`mmdet::NAME.py`), or the model itself.

@@ -151,7 +151,7 @@ class Florence2Inferencer:
                 print_log(f'florence2.png shows {MAX_ROWS} of {len(results)} answers.', logger='current')
         return results
 
-    def _view(self, image: np.ndarray) -> '_View':
+    def _view(self, image: np.ndarray) -> _View:
         resized, size = self.resize({'img': image}), (image.shape[1], image.shape[0])
         pixels = torch.from_numpy(resized['img']).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
         return _View(pixels, size, resized.get('canvas_shape', size[::-1])[::-1])
@@ -165,7 +165,7 @@ class Florence2Inferencer:
             for best, *_ in self.model.generate(tokens[list(owners)], list(texts), names=[names[owner] for owner in owners]):
                 yield best
 
-    def _read(self, tag: str, answer: Hypothesis, view: '_View', score_mode: str) -> dict[str, Any]:
+    def _read(self, tag: str, answer: Hypothesis, view: _View, score_mode: str) -> dict[str, Any]:
         text, spans = self.model.tokenizer.tokenizer.decode_with_spans(answer.tokens)
         parsed = parse_on_canvas(get_task(tag), text, view.size, view.canvas, self.parser)
         if 'spans' in parsed:

@@ -73,7 +73,7 @@ class FusedRetrievalInferencer:
             the probability that it is this one if it is one of those ranked, and with two towers `similarity`, their cosine.
 
         Raises:
-            ValueError: If there is no image or text, a text is empty, `num_results` is below 1, or a file is no readable image.
+            ValueError: If there is no image or text, a text is empty, `num_results` is below 1, or no image can be read.
         """
         _check(texts, num_results)
         paths, crops = load_crops(images, self.image_size)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from florence.apis.readable_inputs import read_each
 from florence.datasets.transforms import LoadImage, ResizeCenterCrop
-from florence.datasets.transforms.load_image import to_rgb
+from florence.datasets.transforms.load_image import upright_rgb
 
 ImageSource = str | PathLike | np.ndarray | Image.Image
 
@@ -42,7 +42,7 @@ def read_image(image: ImageSource) -> np.ndarray:
         ValueError: If the file is missing or broken, or the array is no such image.
     """
     if isinstance(image, Image.Image):
-        return np.array(to_rgb(ImageOps.exif_transpose(image)))
+        return upright_rgb(image)
     if not isinstance(image, np.ndarray):
         return LoadImage()({'img_path': str(image), 'sample_id': str(image)})['img']
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:

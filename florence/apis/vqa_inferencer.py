@@ -21,7 +21,7 @@ SHOWN_ANSWERS = 3
 
 
 class VQAInferencer:
-    """A VQA model on images given by path.
+    """A VQA model on images.
 
     Args:
         config: Config of the model or its path; its `image_size` is the side of the network input.

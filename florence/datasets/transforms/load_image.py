@@ -30,6 +30,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert('RGB')
 
 
+def upright_rgb(image: Image.Image) -> np.ndarray:
+    """The pixels of a Pillow image as a person would see it, `(H, W, 3)` uint8 RGB; raises as `to_rgb`."""
+    return np.array(to_rgb(ImageOps.exif_transpose(image)))
+
+
 @TRANSFORMS.register_module()
 class LoadImage(BaseTransform):
     """Sets `img`, `(H, W, 3)` uint8 RGB, and `ori_shape`, `(H, W)`, from `img_bytes` or `img_path`.
@@ -74,7 +79,7 @@ class LoadImage(BaseTransform):
         try:
             with Image.open(io.BytesIO(data)) as image:
                 image.load()
-                return np.array(to_rgb(ImageOps.exif_transpose(image)))
+                return upright_rgb(image)
         except MemoryError:
             raise
         except UnidentifiedImageError as error:
