@@ -14,7 +14,7 @@ CONFIG = 'configs/florence2/florence2-nano_14min_digits.py'
 SCENES = dict(num_scenes=3, split='train', recipe=dict(image_size=64))
 
 
-def write_florence2(folder: Path, **config) -> Path:
+def write_florence2(folder: Path, *, weight_scale: float = 8, **config) -> Path:
     """Write `config.py`, `model.pth` with a vocabulary, and pictures `0.png` to `2.png`, the last one wide."""
     settings = Config.fromfile(CONFIG)
     settings.merge_from_dict(config)
@@ -24,7 +24,7 @@ def write_florence2(folder: Path, **config) -> Path:
     scenes = DigitSceneRecords(**SCENES)
     model.tokenizer.tokenizer.train(list(scenes.captions()))
     for parameter in model.language_model.parameters():
-        parameter.data.mul_(8)  # so that answers are not all alike
+        parameter.data.mul_(weight_scale)  # so that answers are not all alike
     torch.save({'state_dict': model.state_dict()}, folder / 'model.pth')
     for number in range(len(scenes)):
         picture = Image.fromarray(scenes[number]['img'])

@@ -19,12 +19,13 @@ CONFIG = 'configs/florence2/florence2-nano_14min_digits.py'
 STEPS = 3
 OPTIONS = {
     'train_cfg.max_iters': STEPS,
-    'train_cfg.val_interval': 100,
+    'val_cfg': None,
+    'val_dataloader': None,
+    'val_evaluator': None,
     'train_dataloader.batch_size': 2,
     'train_dataloader.dataset.recipe.image_size': 32,
     'param_scheduler': [],
     'optim_wrapper.optimizer.fused': None,
-    'optim_wrapper.optimizer.lr': 0.01,
     'model.lora': dict(rank=2, vision=True, drop_rate=0.0),
     'model.tokenizer.new_tokens': ['<ship>'],
     'model.trained_tokens': ['new', 'locations'],

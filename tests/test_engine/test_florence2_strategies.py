@@ -1,5 +1,5 @@
-"""Adapters and new tokens of Florence-2 on two gloo ranks: data parallel and ZeRO 1 and 2 train them alike; ZeRO 3 begins alike,
-trains nothing else, and writes whole checkpoints."""
+"""Adapters and new tokens of Florence-2 on two gloo ranks: data parallel and every stage of ZeRO train them alike, and nothing
+else."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ TABLE = 'language_model.model.shared.weight'
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    folder = write_florence2(tmp_path_factory.mktemp('strategies'))
+    folder = write_florence2(tmp_path_factory.mktemp('strategies'), weight_scale=1)
     run_ranks(WORKER, [str(folder), *STRATEGIES])
     return folder
 
@@ -28,12 +28,6 @@ def weights(path):
 
 
 @pytest.mark.parametrize('name', STRATEGIES[1:])
-def test_the_first_loss_is_that_of_data_parallel(name, folder):
-    losses, expected = (json.loads((folder / f'{each}.json').read_text()) for each in (name, 'ddp'))
-    assert losses[0] == pytest.approx(expected[0], rel=1e-5) and losses[-1] < losses[0]
-
-
-@pytest.mark.parametrize('name', ['zero1', 'zero2'])
 def test_losses_and_weights_are_those_of_data_parallel(name, folder):
     losses, expected = (json.loads((folder / f'{each}.json').read_text()) for each in (name, 'ddp'))
     assert len(losses) == 3 and losses == pytest.approx(expected, rel=1e-4) and len(set(losses)) == 3

@@ -14,6 +14,7 @@ from mmengine.optim import BaseOptimWrapper
 from mmengine.utils import apply_to
 from torch import Tensor, nn
 
+from florence.engine.strategies.whole_in_evaluation import WholeInEvaluation
 from florence.registry import MODEL_WRAPPERS, OPTIM_WRAPPERS
 
 
@@ -29,6 +30,7 @@ class DeepSpeedModel(nn.Module):
         super().__init__()
         # Not as a submodule: the weights belong to `module`, whose names must not get a prefix.
         object.__setattr__(self, 'engine', engine)
+        self.weights = WholeInEvaluation(engine)
 
     @property
     def module(self) -> nn.Module:
@@ -36,9 +38,10 @@ class DeepSpeedModel(nn.Module):
         return self.engine.module
 
     def train(self, mode: bool = True) -> 'DeepSpeedModel':
-        """Switch mode of the wrapped model."""
+        """Switch mode of the wrapped model; under ZeRO-3 every rank must call it, see `WholeInEvaluation`."""
         self.training = mode
         self.engine.train(mode)
+        (self.weights.split if mode else self.weights.gather)()
         return self
 
     def state_dict(self, *args, **kwargs) -> dict:
@@ -79,7 +82,9 @@ class DeepSpeedModel(nn.Module):
         return apply_to(data, lambda part: isinstance(part, Tensor) and part.is_floating_point(), lambda part: part.to(dtype))
 
     def _run_forward(self, data: dict | tuple | list, mode: str) -> Any:
-        return self(**data, mode=mode) if isinstance(data, Mapping) else self(*data, mode=mode)
+        # The engine's own call lets the ranks compare their steps.
+        run = self.module.forward if self.weights.is_whole else self
+        return run(**data, mode=mode) if isinstance(data, Mapping) else run(*data, mode=mode)
 
 
 class DynamicLossScale:

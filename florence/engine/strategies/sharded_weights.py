@@ -44,6 +44,8 @@ def gathered(model: nn.Module, modified: bool = False) -> Iterator[None]:
         return
     import deepspeed
 
+    # Shards are what counts: of whole parameters, as an evaluation leaves them, the shards may have changed since.
+    parameters[0].partition(param_list=parameters)
     with deepspeed.zero.GatheredParameters(parameters, modifier_rank=0 if modified else None):
         yield
         if modified:
