@@ -1,8 +1,9 @@
 """What a user can cause, and the sentence that a command-line tool ends with then."""
 
+import difflib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +13,18 @@ USER_ERRORS = (OSError, KeyError, ValueError, ImportError)
 def in_words(error: BaseException) -> str:
     """The sentence of an error; `str` of a KeyError would quote it."""
     return f'error: {error.args[0] if isinstance(error, KeyError) and error.args else error}'
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 1) -> str:
+    """A sentence that asks for names much like one that is not known, a space before it; empty if there is none.
+
+    Args:
+        name: As the user wrote it.
+        known: Names there are.
+        most: To ask for, the nearest first.
+    """
+    near = difflib.get_close_matches(name, list(known), n=most)
+    return f' Did you mean {" or ".join(map(repr, near))}?' if near else ''
 
 
 @contextmanager

@@ -19,7 +19,6 @@ the exit status is 1. `TASK --help` lists a task's options.
 
 import argparse
 import contextlib
-import difflib
 import json
 import sys
 from collections.abc import Collection
@@ -40,7 +39,7 @@ from florence.datasets.video.action_lists import VIDEO_SUFFIXES
 from florence.tasks.class_names import read_class_names
 from florence.tasks.florence2.box_scores import SCORE_MODES
 from florence.tasks.florence2.task import get_task, task_tags
-from florence.user_errors import USER_ERRORS, in_words
+from florence.user_errors import USER_ERRORS, did_you_mean, in_words
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 
@@ -51,8 +50,8 @@ def find_config(name: str) -> str:
         return name
     found = sorted(CONFIGS.rglob(f'{name}.py'))
     if len(found) != 1:
-        near = difflib.get_close_matches(name, [path.stem for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts])
-        hint = f' Did you mean {" or ".join(near)}?' if near and not found else ''
+        known = () if found else (path.stem for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
+        hint = did_you_mean(name, known, most=3)
         raise FileNotFoundError(f'--model {name!r} is no file, and {len(found)} configs have that name: give a path.{hint}')
     return str(found[0])
 

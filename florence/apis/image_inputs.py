@@ -42,7 +42,13 @@ def read_image(image: ImageSource) -> np.ndarray:
         ValueError: If the file is missing or broken, or the array is no such image.
     """
     if isinstance(image, Image.Image):
-        return upright_rgb(image)
+        try:
+            return upright_rgb(image)
+        except MemoryError:
+            raise
+        # Pillow reads a file when its pixels are asked for, and on broken bytes raises what it likes.
+        except Exception as error:
+            raise ValueError(f'cannot decode image {getattr(image, "filename", "") or "of Pillow"}: {error}') from error
     if not isinstance(image, np.ndarray):
         return LoadImage()({'img_path': str(image), 'sample_id': str(image)})['img']
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:

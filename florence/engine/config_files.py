@@ -4,7 +4,6 @@ mmengine adds an unknown `--cfg-options` key silently and looks types up only wh
 with a suggestion, and the typed dicts of a config can be listed with the scope each will be looked up in.
 """
 
-import difflib
 import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import Registry, root
+
+from florence.user_errors import did_you_mean
 
 
 def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Config:
@@ -85,8 +86,7 @@ def check_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
                 arguments = () if kind is None else _arguments(kind, node.get('_scope_', cfg.get('default_scope')))
                 if depth == len(parts) - 1 and depth > 0 and (arguments is None or part in arguments):
                     break
-                close = difflib.get_close_matches(part, [*node, *(arguments or ())], n=1)
-                hint = f" Did you mean '{close[0]}'?" if close else f' It has: {", ".join(map(str, node))}.'
+                hint = did_you_mean(part, [*node, *(arguments or ())]) or f' It has: {", ".join(map(str, node))}.'
                 raise KeyError(f"--cfg-options {key}: no '{part}' in {where}.{hint}")
             else:
                 raise KeyError(f'--cfg-options {key}: {where} is {node!r}, it has no parts.')

@@ -1,6 +1,7 @@
 """Florence-2 on image files."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,6 +93,9 @@ def test_what_cannot_be_read_is_left_out_and_named(trained, tmp_path, monkeypatc
     assert len(said) == 1 and said[0].startswith('1 of 4 images are left out:') and 'bad.png' in said[0]
     with pytest.raises(ValueError, match='no image can be read: cannot decode image .*bad.png'):
         inferencer(tmp_path / 'bad.png', ['<OD>'])
+    (tmp_path / 'cut.png').write_bytes(Path(paths(trained)[0]).read_bytes()[:200])
+    with pytest.raises(ValueError, match='no image can be read: cannot decode image .*cut.png: .*truncated'):
+        inferencer(Image.open(tmp_path / 'cut.png'), ['<OD>'])
 
 
 def test_a_model_whose_vocabulary_is_learned_needs_its_checkpoint():

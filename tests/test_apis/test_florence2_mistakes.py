@@ -69,8 +69,8 @@ def load(folder, **changes):
 WIDER = dict(_delete_=True, embed_dims=(64, 64, 128, 256), depths=(1, 1, 1, 1), num_heads=(2, 2, 4, 8), window_size=4)
 DEEPER = dict(embed_dims=128, num_layers=3, num_heads=4, mlp_dims=512)
 MISTAKES = {
-    'unknown task': (ask('<ODD>'), "no task '<ODD>'. Did you mean <OD>?"),
-    'unknown task in training': (lambda *_: DrawTasks({'<CAPTIO>': 1}), "no task '<CAPTIO>'. Did you mean <CAPTION>"),
+    'unknown task': (ask('<ODD>'), "no task '<ODD>'. Did you mean '<OD>'?"),
+    'unknown task in training': (lambda *_: DrawTasks({'<CAPTIO>': 1}), "no task '<CAPTIO>'. Did you mean '<CAPTION>'"),
     'input of a task without': (ask('<OD>', 'cats'), "task <OD> takes no input, got 'cats'"),
     'no input': (ask('<VQA>'), 'task <VQA> needs a text'),
     'empty input': (ask('<VQA>', ' '), "task <VQA> needs a text, got ' '"),
@@ -124,7 +124,7 @@ def test_a_mistake_gets_the_sentence_of_the_manual(name, inferencer, files, repo
     ('arguments', 'sentence'),
     [
         (['--task', '<OD>', '--text', 'cats'], "--text 'cats' has no use: <OD> take no input"),
-        (['--task', '<OD'], "no task '<OD'. Did you mean <OD>?"),
+        (['--task', '<OD'], "no task '<OD'. Did you mean '<OD>'?"),
         (['--task', '<OPEN_VOCABULARY_DETECTION>', '--text', ' , '], 'needs a class name, or a list of them'),
     ],
 )
@@ -140,7 +140,7 @@ def test_what_is_wrong_with_a_question_is_said_before_weights_are_loaded(monkeyp
     with pytest.raises(SystemExit, match="no task '<ODD>'"):
         in_process(monkeypatch, repo_root, ['tools/infer.py', 'florence2', *given])
     given[2], given[-1] = 'florence2-nano_14min_digit', '<OD>'
-    with pytest.raises(SystemExit, match=r'0 configs have that name: give a path\. Did you mean florence2-nano_14min_digits'):
+    with pytest.raises(SystemExit, match=r"0 configs have that name: give a path\. Did you mean 'florence2-nano_14min_digits'"):
         in_process(monkeypatch, repo_root, ['tools/infer.py', 'florence2', *given])
 
 

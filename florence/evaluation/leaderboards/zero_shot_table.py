@@ -5,7 +5,6 @@ the metric of CLIP (arXiv 2103.00020, appendix A): accuracy, mean accuracy per c
 stands here only where it is known for certain; the others are left empty, and sets without a result are listed.
 """
 
-import difflib
 import json
 import math
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from florence.atomic_files import atomic_path, write_json
+from florence.user_errors import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,7 @@ def zero_shot_table(results: Mapping[str, Mapping[str, float]]) -> dict[str, Any
     known = sorted({entry.dataset for entry in ENTRIES})
     for dataset in results:
         if dataset not in known:
-            near = difflib.get_close_matches(dataset, known, n=1)
-            hint = f' Did you mean {near[0]!r}?' if near else ''
+            hint = did_you_mean(dataset, known)
             raise KeyError(f'the zero-shot table has no data set {dataset!r}; it has {", ".join(known)}.{hint}')
     rows = []
     for entry in ENTRIES:

@@ -4,13 +4,13 @@ A task tag such as `<OD>` names a task and never reaches the model, which reads 
 VQA prompt is not published: `<VQA>` is the bare question.
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from florence.tasks.florence2 import parsers, targets
 from florence.tasks.florence2.prompts import NEEDS, InputKind, PromptInput, input_text
+from florence.user_errors import did_you_mean
 
 Parser = Callable[[str, tuple[float, float], parsers.ParserOptions], dict]
 
@@ -127,8 +127,7 @@ def get_task(tag: str) -> Florence2Task:
         KeyError: If there is none.
     """
     if tag not in _TASKS:
-        near = difflib.get_close_matches(tag.strip('<>').upper(), [known.strip('<>') for known in _TASKS], n=3, cutoff=0.5)
-        hint = f' Did you mean {" or ".join(f"<{name}>" for name in near)}?' if near else ''
+        hint = did_you_mean(f'<{tag.strip("<>").upper()}>', _TASKS)
         raise KeyError(f'no task {tag!r}.{hint} Known: {", ".join(_TASKS)}')
     return _TASKS[tag]
 

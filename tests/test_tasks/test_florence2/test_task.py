@@ -41,7 +41,7 @@ def test_there_are_fifteen_tasks_and_vqa():
 @pytest.mark.parametrize(
     ('tag', 'prompt_input', 'message'),
     [
-        ('OD', None, r"no task 'OD'\. Did you mean <OD>\? Known: <CAPTION>, .*<VQA>"),
+        ('OD', None, r"no task 'OD'\. Did you mean '<OD>'\? Known: <CAPTION>, .*<VQA>"),
         ('<OD>', 'a cat', "<OD> takes no input, got 'a cat'; tasks with input: <CAPTION_TO_PHRASE_GROUNDING>, .*<VQA>"),
         ('<VQA>', None, '<VQA> needs a text; tasks without input: <CAPTION>, .*<OCR_WITH_REGION>'),
         ('<VQA>', ' ', "<VQA> needs a text, got ' '"),
