@@ -92,20 +92,20 @@ class HitRate(BaseMetric):
 
 @HOOKS.register_module(force=True)
 class ToyLosses(Hook):
-    """Keeps the loss of each iteration; `stop_at` sends SIGTERM to this process in that iteration."""
+    """Keeps the loss of each iteration; `stop_at` sends `stop_signal` to this process in that iteration."""
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, stop_at: int = 0) -> None:
+    def __init__(self, stop_at: int = 0, stop_signal: int = signal.SIGTERM) -> None:
         self.losses: dict[int, float] = {}
         self.batch_idx: dict[int, int] = {}
-        self.stop_at = stop_at
+        self.stop_at, self.stop_signal = stop_at, stop_signal
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         self.losses[runner.iter + 1] = float(outputs['loss'].detach())
         self.batch_idx[runner.iter + 1] = batch_idx
         if runner.iter + 1 == self.stop_at:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), self.stop_signal)
 
 
 BY_ITERATIONS = {'type': 'IterTrainLoop', 'max_iters': 12}
@@ -121,11 +121,14 @@ VALIDATED = {
 }
 
 
-def toy_config(work_dir, *, stop_at: int = 0, options: dict | None = None, **entries) -> Config:
+def toy_config(
+    work_dir, *, stop_at: int = 0, stop_signal: int = signal.SIGTERM, options: dict | None = None, **entries
+) -> Config:
     """A config; each run gets a message hub of its own.
 
     Args:
-        stop_at: Iteration in which SIGTERM comes.
+        stop_at: Iteration in which a signal comes.
+        stop_signal: Which.
         options: Overrides, dotted key -> value.
         **entries: Exchanged as a whole.
     """
@@ -146,7 +149,7 @@ def toy_config(work_dir, *, stop_at: int = 0, options: dict | None = None, **ent
                 'checkpoint': {'type': 'florence.CheckpointHook', 'by_epoch': False, 'interval': 4},
                 'throughput': None,
             },
-            'custom_hooks': [{'type': 'ToyLosses', 'stop_at': stop_at}],
+            'custom_hooks': [{'type': 'ToyLosses', 'stop_at': stop_at, 'stop_signal': int(stop_signal)}],
             'log_processor': {'by_epoch': False, 'window_size': 1},
             'randomness': {'seed': 3},
             'env_cfg': {'mp_cfg': {'mp_start_method': 'fork'}},
@@ -179,7 +182,7 @@ def toy_train_until_stopped(cfg: Config) -> tuple[StrategyRunner, dict[int, floa
     try:
         runner.train()
     except SystemExit as end:
-        assert end.code == 128 + signal.SIGTERM
+        assert end.code == 128 + hook_of(runner, ToyLosses).stop_signal
     else:
         raise AssertionError('the run was not stopped')
     return runner, hook_of(runner, ToyLosses).losses

@@ -10,7 +10,7 @@ from mmengine.dist import is_main_process
 from florence.atomic_files import write_json
 from florence.engine.config_files import load_config
 from florence.engine.launch import (
-    add_common_arguments, build_runner, default_work_dir, prepare_distributed, use_test_time_augmentation,
+    add_common_arguments, build_runner, default_work_dir, end_rank, prepare_distributed, use_test_time_augmentation,
 )  # fmt: skip
 from florence.user_errors import ending_in_words
 
@@ -44,6 +44,7 @@ def main() -> None:
         metrics = build_runner(cfg).test()
     if args.out and is_main_process():
         write_json(args.out, metrics)
+    end_rank()
 
 
 if __name__ == '__main__':

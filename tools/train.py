@@ -7,7 +7,7 @@ from pathlib import Path
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
 from florence.engine.config_files import load_config
 from florence.engine.launch import (
-    add_common_arguments, build_runner, default_work_dir, prepare_distributed, use_amp, use_checkpoint,
+    add_common_arguments, build_runner, default_work_dir, end_rank, prepare_distributed, use_amp, use_checkpoint,
 )  # fmt: skip
 from florence.user_errors import ending_in_words
 
@@ -47,6 +47,7 @@ def main() -> None:
     prepare_distributed(cfg, args.launcher)
     with ending_in_words():
         build_runner(cfg).train()
+    end_rank()
 
 
 if __name__ == '__main__':

@@ -26,6 +26,7 @@ for argument in "$@"; do
 done
 
 tools=$(dirname "$0")
+set -m  # Ctrl-C reaches this script alone, which tells the phase once; told twice, the launcher would not wait for its ranks
 running=
 trap 'if [ -n "$running" ]; then kill -TERM "$running"; fi' TERM INT  # so that the phase at hand saves a checkpoint
 

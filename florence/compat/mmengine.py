@@ -2,7 +2,7 @@
 
 * `mmengine.dist.utils` selects a CUDA device in every launcher, so that a gloo job cannot start without CUDA; and nobody leaves
   the process group, so that one gloo rank in thirteen is aborted by its own threads when Python ends ("terminate called without
-  an active exception"), after all its work was done.
+  an active exception"), after all its work was done. Our tools end their ranks by themselves, see `florence.engine.launch`.
 * `mmengine.runner.loops` sleeps two seconds whenever an iteration-based loop starts its data anew "to prevent
   possible deadlock"; the epoch-based loop of the same file starts its data anew without it.
 * `mmengine.hooks.Hook.end_of_epoch`, which the logger asks in every iteration, fails where the data have no length, as a stream.

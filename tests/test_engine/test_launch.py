@@ -5,7 +5,8 @@ from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
 from toy_training import toy_config
 
-from florence.engine.launch import build_runner, default_work_dir, prepare_distributed, use_amp, use_checkpoint
+from florence.engine import launch
+from florence.engine.launch import build_runner, default_work_dir, end_rank, prepare_distributed, use_amp, use_checkpoint
 from florence.engine.runner import StrategyRunner
 
 
@@ -91,3 +92,13 @@ def test_the_launcher_is_noted(monkeypatch):
     prepare_distributed(cfg, 'pytorch')
     assert cfg.launcher == 'pytorch' and cfg.env_cfg == {'cudnn_benchmark': True, 'dist_cfg': {'backend': 'gloo'}}
     monkeypatch.delenv('LOCAL_RANK', raising=False)
+
+
+@pytest.mark.parametrize(('ranks', 'expected'), [(1, []), (2, ['leave', 0])])
+def test_ranks_leave_without_taking_python_down(ranks, expected, monkeypatch):
+    done = []
+    monkeypatch.setattr(launch, 'get_world_size', lambda: ranks)
+    monkeypatch.setattr(launch.atexit, '_run_exitfuncs', lambda: done.append('leave'))
+    monkeypatch.setattr(launch.os, '_exit', done.append)
+    end_rank()
+    assert done == expected

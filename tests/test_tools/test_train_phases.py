@@ -1,5 +1,6 @@
 """The script that hands over from phase to phase: order, resuming, stopping at a failure, passing a signal on."""
 
+import os
 import signal
 import subprocess
 import time
@@ -36,7 +37,8 @@ def start(tmp_path, monkeypatch):
     monkeypatch.delenv('FLORENCE_RANKS', raising=False)
 
     def run(*arguments: str) -> subprocess.Popen:
-        return subprocess.Popen(['bash', str(SCRIPT), *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        command = ['bash', str(SCRIPT), *arguments]
+        return subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
     return run
 
@@ -65,12 +67,13 @@ def test_a_failed_phase_stops_the_rest_and_the_next_try_begins_there(start, tmp_
     assert calls(tmp_path) == [f'train.py {name}.py --work-dir work_dirs/{name} --resume' for name in ('one', 'two')]
 
 
-def test_a_signal_reaches_the_phase_and_its_checkpoint_is_waited_for(start, tmp_path):
+@pytest.mark.parametrize('send', [lambda pid: os.kill(pid, signal.SIGTERM), lambda pid: os.killpg(pid, signal.SIGINT)])
+def test_a_signal_or_a_key_reaches_the_phase_and_its_checkpoint_is_waited_for(send, start, tmp_path):
     (tmp_path / 'wait-one').touch()
     process = start('one.py', 'two.py')
     while not (tmp_path / 'started').exists():
         time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
+    send(process.pid)
     assert process.wait(timeout=20) == 143
     assert calls(tmp_path) == ['train.py one.py --work-dir work_dirs/one --resume', 'saved']
 

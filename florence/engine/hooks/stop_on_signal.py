@@ -1,7 +1,8 @@
-"""SIGTERM (a scheduler wants the machine back) saves a checkpoint and ends the run."""
+"""SIGTERM (a scheduler wants the machine back) and Ctrl-C save a checkpoint and end the run."""
 
 import os
 import signal
+import time
 from typing import Any
 
 import torch
@@ -11,10 +12,13 @@ from mmengine.hooks import Hook
 from florence.engine.checkpoint_files import write_pointer
 from florence.registry import HOOKS
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SAME_KEY_PRESS = 1.0  # seconds: a launcher passes on the Ctrl-C that its ranks have had from the terminal, too
+
 
 @HOOKS.register_module()
 class StopOnSignalHook(Hook):
-    """After the iteration in which the signal came: checkpoint, then exit with status 128 + signal.
+    """After the iteration in which the signal came: checkpoint, then exit with status 128 + signal. A second Ctrl-C ends at once.
 
     Args:
         agree_interval: Iterations between the moments at which ranks ask each other whether one was told to stop; a single
@@ -27,21 +31,29 @@ class StopOnSignalHook(Hook):
     def __init__(self, agree_interval: int = 10) -> None:
         self.agree_interval = agree_interval
         self.received = 0
-        self._previous: Any = None
+        self._received_at = 0.0
+        self._previous: dict[signal.Signals, Any] = {}
 
     def before_train(self, runner) -> None:
         """Listen."""
         self._owner = os.getpid()
-        self._previous = signal.signal(signal.SIGTERM, self._note)
+        self._previous = {number: signal.signal(number, self._note) for number in SIGNALS}
 
     def after_train(self, runner) -> None:
         """Listen no more."""
-        signal.signal(signal.SIGTERM, self._previous or signal.SIG_DFL)
+        for number, previous in self._previous.items():
+            signal.signal(number, previous or signal.SIG_DFL)
 
     def _note(self, number: int, frame: Any) -> None:
-        if os.getpid() != self._owner:  # a forked worker is to end at once
+        if os.getpid() != self._owner:  # a forked worker
+            if number == signal.SIGINT:  # its owner goes on to the end of the iteration, and ends it then
+                return
             os._exit(128 + number)
-        self.received = number
+        if number == signal.SIGINT and self.received and time.monotonic() - self._received_at > SAME_KEY_PRESS:
+            raise KeyboardInterrupt
+        if not self.received and number == signal.SIGINT:
+            os.write(2, b'Ctrl-C: a checkpoint is saved after this iteration; again ends at once\n')
+        self.received, self._received_at = number, time.monotonic()
 
     def after_train_iter(self, runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         """Save and exit, if the signal came to any rank.
@@ -59,7 +71,7 @@ class StopOnSignalHook(Hook):
             runner.save_checkpoint(runner.work_dir, name, by_epoch=False)
         if is_main_process():
             write_pointer(runner.work_dir, path)
-        signal.signal(signal.SIGTERM, self._previous or signal.SIG_DFL)
+        self.after_train(runner)
         runner.logger.info(f'told to stop by signal {number}: saved {path}; the same command with --resume goes on from it')
         raise SystemExit(128 + number)
 

@@ -1,4 +1,4 @@
-"""SIGTERM: a checkpoint, exit status 143, and the handler that was there before."""
+"""SIGTERM and Ctrl-C: a checkpoint, exit status 143 or 130, and the handler that was there before."""
 
 import signal
 from types import SimpleNamespace
@@ -24,13 +24,15 @@ def own_handler():
     signal.signal(signal.SIGTERM, before)
 
 
-def test_the_run_is_saved_and_ends_with_143(tmp_path, own_handler):
-    runner, losses = toy_train_until_stopped(toy_config(tmp_path, stop_at=6))  # asserts the status
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_the_run_is_saved_and_ends_with_128_more(number, tmp_path, own_handler):
+    runner, losses = toy_train_until_stopped(toy_config(tmp_path, stop_at=6, stop_signal=number))  # asserts the status
     assert list(losses) == list(range(1, 7))
     assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['iter_4.pth', 'iter_6.pth']
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'iter_6.pth')
     assert torch.load(tmp_path / 'iter_6.pth', weights_only=False)['meta']['iter'] == 6
     assert signal.getsignal(signal.SIGTERM) is own_handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_what_the_periodic_save_has_just_written_is_not_written_twice(tmp_path, monkeypatch):
@@ -61,8 +63,24 @@ def test_a_forked_worker_ends_at_once(monkeypatch):
     hook, ended = StopOnSignalHook(), []
     hook._owner = -1
     monkeypatch.setattr(module.os, '_exit', ended.append)
+    hook._note(signal.SIGINT, None)
+    assert not ended, 'its owner saves first'
     hook._note(signal.SIGTERM, None)
     assert ended == [143]
+
+
+def test_a_second_key_press_ends_at_once_but_a_launcher_repeats_the_first(monkeypatch, capfd):
+    hook, now = StopOnSignalHook(), [100.0]
+    hook._owner = module.os.getpid()
+    monkeypatch.setattr(module.time, 'monotonic', lambda: now[0])
+    for later in (0.0, 0.1):
+        now[0] += later
+        hook._note(signal.SIGINT, None)
+    hook._note(signal.SIGTERM, None)
+    assert capfd.readouterr().err.count('again ends at once') == 1
+    now[0] += 2
+    with pytest.raises(KeyboardInterrupt):
+        hook._note(signal.SIGINT, None)
 
 
 def test_ranks_agree_at_their_interval_only(monkeypatch):
