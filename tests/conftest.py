@@ -33,7 +33,7 @@ def seeded():
     torch.manual_seed(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def test_data() -> Path:
     """Folder of small real data sets; the test skips where there is none."""
     folder = Path(os.environ.get('FLORENCE_TEST_DATA', REPO_ROOT.parent / 'shared' / 'data'))
