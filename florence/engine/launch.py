@@ -12,6 +12,7 @@ from mmengine.dist import get_world_size
 from mmengine.registry import RUNNERS
 from mmengine.runner import FlexibleRunner, Runner
 
+from florence.engine.cfg_options import add_cfg_options
 from florence.engine.checkpoint_files import checkpoints_in
 from florence.engine.runner import StrategyRunner
 
@@ -25,10 +26,8 @@ def default_work_dir(config_path: str) -> str:
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that training and testing share."""
-    from mmengine.config import DictAction
-
     parser.add_argument('--work-dir', help='folder for logs and checkpoints; default work_dirs/CONFIG_NAME')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='overrides, dotted keys')
+    add_cfg_options(parser)
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how the ranks were started')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
 

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
-from mmengine.config import DictAction
-
+from florence.engine.cfg_options import add_cfg_options
 from florence.apis.detection_report import make_detection_report
 from florence.engine.config_files import load_config
 from florence.user_errors import USER_ERRORS, in_words
@@ -23,7 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', required=True, metavar='DIR', help='folder to write to')
     parser.add_argument('--images', type=int, default=12, help='pictures: half the worst, half the best')
     parser.add_argument('--score-threshold', type=float, help='least score of a detection; default: where F1 is highest')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='overrides, dotted keys')
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

@@ -11,11 +11,11 @@ import sys
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
 import torch
-from mmengine.config import DictAction
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from florence.engine.cfg_options import add_cfg_options
 from florence.atomic_files import write_json
 from florence.engine.config_files import load_config
 
@@ -76,7 +76,7 @@ def main() -> None:
         '--shape', type=int, nargs='+', default=[224], metavar='PX', help='side, or height and width, of the image'
     )
     parser.add_argument('--json', metavar='FILE', help='write the figures as one JSON object')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='overrides, dotted keys')
+    add_cfg_options(parser)
     args = parser.parse_args()
     try:
         cfg = load_config(args.config, args.cfg_options)

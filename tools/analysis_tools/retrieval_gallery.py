@@ -8,8 +8,8 @@ import sys
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
 import torch
-from mmengine.config import DictAction
 
+from florence.engine.cfg_options import add_cfg_options
 from florence.apis.retrieval import embed_dataset
 from florence.apis.two_tower_loading import load_two_tower
 from florence.engine.config_files import load_config
@@ -23,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out', help='picture to write')
     parser.add_argument('--dataset', default='retrieval', help='name of the data set in test_dataloader')
     parser.add_argument('--num-queries', type=int, default=6, help='queries of each direction')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='overrides, dotted keys')
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
-from mmengine.config import DictAction
-
+from florence.engine.cfg_options import add_cfg_options
 from florence.apis.video_report import make_video_report
 from florence.engine.config_files import load_config
 from florence.user_errors import USER_ERRORS, in_words
@@ -25,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--split', default='test', choices=('val', 'test'), help='set to report on')
     parser.add_argument('--device', default='cpu', help='where the model runs')
     parser.add_argument('--examples', type=int, default=8, help='examples of each kind')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='overrides, dotted keys')
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

@@ -14,8 +14,7 @@ import sys
 from pathlib import Path
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
-from mmengine.config import DictAction
-
+from florence.engine.cfg_options import add_cfg_options
 from florence.apis.odinw import OdinwRun, run_odinw
 from florence.engine.launch import LAUNCHERS
 from florence.evaluation.leaderboards.odinw_submission import check_odinw_submission
@@ -38,7 +37,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--prompts', choices=PROMPT_SETS, default='readable', help='what the text tower reads for a class')
     parser.add_argument('--work-dir', default='work_dirs/odinw', help='folder for everything that is written')
     parser.add_argument('--check', metavar='FILE', help='check a submission instead; exit status 1 if it is wrong')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='overrides')
+    add_cfg_options(parser, {})
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how the ranks were started')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
     args = parser.parse_args()

@@ -11,9 +11,10 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
+from florence.engine.cfg_options import add_cfg_options
 from florence.datasets.video.open_video import BACKENDS
 from florence.datasets.video.video_faults import fault_of
 from florence.engine.config_files import load_config
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train', help='whose data; default: train')
     parser.add_argument('--backend', choices=tuple(BACKENDS), default='pyav', help="the decoder, that of the config's OpenVideo")
     parser.add_argument('--workers', type=int, help='processes; default: one for each core')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='overrides, dotted keys')
+    add_cfg_options(parser)
     args = parser.parse_args(arguments)
     num_bad = 0
     try:

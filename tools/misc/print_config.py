@@ -7,8 +7,7 @@ import argparse
 import sys
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
-from mmengine.config import DictAction
-
+from florence.engine.cfg_options import add_cfg_options
 from florence.engine.config_files import iter_types, load_config, resolve_type, source_location
 
 
@@ -16,7 +15,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Print a config.')
     parser.add_argument('config', help='config file, or mmdet::NAME.py for one that a package ships')
     parser.add_argument('--where', action='store_true', help='print where each type is defined')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='overrides, dotted keys')
+    add_cfg_options(parser)
     args = parser.parse_args()
     try:
         cfg = load_config(args.config, args.cfg_options)
