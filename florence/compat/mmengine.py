@@ -8,6 +8,8 @@
 * `mmengine.hooks.Hook.end_of_epoch`, which the logger asks in every iteration, fails where the data have no length, as a stream.
 * `mmengine._strategy.deepspeed`, which every import of `mmengine.runner` runs, imports deepspeed: a second of start-up for
   those who do not use it. Its strategy does not work with current deepspeed; `florence.DeepSpeedStrategy` takes its place.
+* `mmengine.optim.optimizer.builder`, which every import of `mmengine.model` runs, imports transformers for one optimizer:
+  five seconds, with peft, for those who do not use it. Adafactor is imported where it is built.
 * `mmengine.logging.history_buffer` copies the whole history of every logged figure in every iteration: milliseconds an iteration
   after some hundred thousand of them. Here the arrays grow by half of their length at a time.
 * `mmengine.model.weight_init` only logs that nothing of a checkpoint fits the module whose `init_cfg` names it, parameter by
@@ -16,10 +18,12 @@
 
 import atexit
 import functools
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from florence.compat.finder import Mend
@@ -80,6 +84,29 @@ def _without_deepspeed(module: Any) -> Iterator[None]:
         yield
     finally:
         del sys.modules['deepspeed']
+        sys.modules.update(loaded)
+
+
+class _Adafactor:
+    """Stands for the optimizer of transformers until one is made."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        from transformers import Adafactor
+
+        return Adafactor(*args, **kwargs)
+
+
+@contextmanager
+def _transformers_when_needed(module: Any) -> Iterator[None]:
+    if importlib.util.find_spec('transformers') is None:
+        yield
+        return
+    loaded = {name: sys.modules[name] for name in ['transformers'] if name in sys.modules}
+    sys.modules['transformers'] = SimpleNamespace(Adafactor=_Adafactor)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules['transformers']
         sys.modules.update(loaded)
 
 
@@ -149,5 +176,6 @@ MENDS = (
     Mend('mmengine.dist.utils', around=_ranks_without_cuda_start_and_end),
     Mend('mmengine.runner.loops', around=_no_sleep),
     Mend('mmengine.hooks.hook', around=_streams_have_no_last_batch),
+    Mend('mmengine.optim.optimizer.builder', around=_transformers_when_needed),
     Mend('mmengine._strategy.deepspeed', around=_without_deepspeed),
 )

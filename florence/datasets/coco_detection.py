@@ -64,7 +64,7 @@ class CocoDetection(GuardedSamples, BaseDataset):
 
     Raises:
         FileNotFoundError: If the annotation file or the images are missing.
-        ValueError: If the file is cut short, lacks a class, has faults under `on_dirt='error'`, or no image is left.
+        ValueError: If the file is cut short, lacks a class, has faults under `on_dirt='error'`, or no image or no box is left.
     """
 
     def __init__(
@@ -131,6 +131,7 @@ class CocoDetection(GuardedSamples, BaseDataset):
         self.dirt = dict(dirt.counts)
         asked_for = self._labels[table.box_category] != UNKNOWN
         self._table = table.take_boxes(asked_for)
+        self._require_boxes(len(asked_for))
         self._require_known_sources()
         self._order = self._choose_images()
         self._fully_initialized = True
@@ -139,6 +140,19 @@ class CocoDetection(GuardedSamples, BaseDataset):
             f'{len(self._metainfo["classes"])} classes ({(~asked_for).sum()} boxes of other classes)',
             logger='current',
             level=logging.INFO,
+        )
+
+    def _require_boxes(self, num_of_any_class: int) -> None:
+        if self._table.num_boxes or not (num_of_any_class or self.dirt):
+            return
+        reasons = [f'{count} {what}' for what, count in self.dirt.items()]
+        if num_of_any_class:
+            reasons.append(
+                f'{num_of_any_class} boxes of other classes than {", ".join(map(repr, self._metainfo["classes"][:5]))}'
+            )
+        raise ValueError(
+            f'{self.ann_file}: no box is left of those in the file: {"; ".join(reasons)}. Check its annotations, their '
+            'category_id and image_id, and `classes`.'
         )
 
     def _require_known_sources(self) -> None:

@@ -4,10 +4,12 @@ In training boxes are cut at the border of their image and those shorter than a 
 every finite box stays as the file has it, one without area too, because COCO's metric counts it as an object that nobody finds.
 """
 
+import logging
 import os
 from pathlib import Path
 
 import numpy as np
+from mmengine.logging import print_log
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -16,6 +18,8 @@ from florence.datasets.detection_table import DetectionTable
 
 OVERHANG = 0.05
 """Pixels beyond the border that count as rounding of the file's writer."""
+SUSPICIOUS_SHARE = 0.3
+"""Of boxes beyond the border: more is another format."""
 SHORTEST_SIDE = 1.0
 """Pixels: shorter boxes are left out in training."""
 
@@ -47,6 +51,13 @@ def repair_boxes(table: DetectionTable, dirt: Dirt, *, test_mode: bool) -> Detec
         return table
     beyond = (np.abs(clipped - table.boxes).max(axis=1) > OVERHANG) & ~small
     dirt.add('boxes clipped to their image', beyond.sum(), name(int(beyond.argmax())))
+    if beyond.mean() > SUSPICIOUS_SHARE:
+        print_log(
+            f'{table.path}: {beyond.mean():.0%} of the boxes reach beyond their image. Are they x1, y1, x2, y2? COCO has x, y, '
+            'width, height.',
+            logger='current',
+            level=logging.WARNING,
+        )
     dirt.add('boxes shorter than one pixel within their image left out', small.sum(), name(int(small.argmax())))
     table.boxes[:] = clipped
     return table.take_boxes(~small)

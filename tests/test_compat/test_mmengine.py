@@ -136,3 +136,21 @@ def test_pretrained_weights_of_another_module_are_refused(tmp_path):
     for width, given in ((2, {}), (3, {'prefix': 'backbone.'})):
         with pytest.raises(ValueError, match=r'none of the weights of .*tower.pth fits Tower: .* "backbone."'):
             start(Tower(width), **given)
+
+
+def test_an_optimizer_of_transformers_is_imported_where_it_is_built():
+    code = """
+import sys
+import florence
+from mmengine.optim import OPTIMIZERS
+assert not {'transformers', 'transformers.trainer_utils', 'peft'} & set(sys.modules)
+import torch
+weights = [torch.nn.Parameter(torch.ones(2, 2))]
+optimizer = OPTIMIZERS.build(dict(type='Adafactor', params=weights, lr=0.1, relative_step=False, scale_parameter=False))
+from transformers import Adafactor
+assert type(optimizer) is Adafactor and isinstance(optimizer, torch.optim.Optimizer)
+weights[0].sum().backward()
+optimizer.step()
+assert weights[0].max() < 1
+"""
+    subprocess.run([sys.executable, '-c', code], check=True)

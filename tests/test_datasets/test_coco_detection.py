@@ -128,6 +128,23 @@ def test_every_fault_is_mended_counted_and_said_once(dirty, log_lines):
     assert len(said) == len(COUNTS) and any('1 boxes clipped to their image, the first: [30.0, 20.0' in line for line in said)
 
 
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_a_file_none_of_whose_boxes_is_left_is_refused(tmp_path, test_mode):
+    unlisted = write_set(tmp_path, [image(1)], [box(1, 1, 103, [1, 2, 10, 10])])
+    with pytest.raises(ValueError, match='no box is left of those in the file: 1 annotations of a category that the file does'):
+        read(unlisted, test_mode=test_mode)
+    other = write_set(tmp_path, [image(1)], [box(1, 1, 7, [1, 2, 10, 10])])
+    with pytest.raises(ValueError, match=r"1 boxes of other classes than 'cat'\. Check"):
+        read(other, classes=['cat'], test_mode=test_mode)
+    assert len(read(write_set(tmp_path, [image(1)], []), test_mode=test_mode)) == 1, 'images without annotations are a set, too'
+
+
+def test_another_format_of_boxes_is_suspected(tmp_path, log_lines):
+    corners = [box(number, 1, 7, [20, 15, 38, 28]) for number in range(1, 4)]
+    read(write_set(tmp_path, [image(1)], corners))
+    assert any('100% of the boxes reach beyond their image. Are they x1, y1, x2, y2?' in line for line in log_lines)
+
+
 def test_faults_can_be_refused(dirty):
     with pytest.raises(ValueError, match=r'has faults: 1 annotations of an image .* set on_dirt=.repair'):
         read(dirty, on_dirt='error')
