@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from florence.apis.image_inputs import ImageSource, list_images, path_of, read_crops
+from florence.apis.image_inputs import ImageSource, list_images, name_of, read_crops
 from florence.apis.meter_loading import load_meter, read_meter_config
 from florence.apis.readable_inputs import in_batches
 from florence.models.heads import CaptionHead
@@ -53,7 +53,7 @@ class CaptionInferencer:
             out_dir: Draw `captions.png` there.
 
         Returns:
-            Per image that can be read `path` (None if it is no file), `caption` and `score`, the log-probability of the caption,
+            Per image that can be read `path` (`image-3` in memory), `caption` and `score`, the log-probability of the caption,
             nats, over its length to the power of the config's length penalty.
 
         Raises:
@@ -69,7 +69,7 @@ class CaptionInferencer:
             inputs = self.model.data_preprocessor({'inputs': tensors})['inputs']
             for (index, image), hypothesis in zip(batch, head.generate(self.model.encoder, inputs), strict=True):
                 caption = tokenizer.decode(hypothesis.tokens)
-                results.append({'path': path_of(sources[index]), 'caption': caption, 'score': hypothesis.score})
+                results.append({'path': name_of(sources[index], index), 'caption': caption, 'score': hypothesis.score})
                 if out_dir is not None:
                     shown.append(CaptionedImage(image, caption))
         if out_dir is not None:

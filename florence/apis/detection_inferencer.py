@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from florence.apis.detection_inputs import DetectionInputs
-from florence.apis.image_inputs import ImageSource, list_images, name_of, path_of, read_images
+from florence.apis.image_inputs import ImageSource, list_images, name_of, read_images
 from florence.apis.model_loading import build_model, load_weights, usable_device
 from florence.apis.readable_inputs import in_batches
 from florence.atomic_files import atomic_path
@@ -73,7 +73,7 @@ class DetectionInferencer:
             out_dir: Draw each image with its boxes there, as PNG.
 
         Returns:
-            Per image that can be read `path` (None if it is no file), `width`, `height`, `boxes` (xyxy, pixels of the original
+            Per image that can be read `path` (`image-3` in memory), `width`, `height`, `boxes` (xyxy, pixels of the original
             image), `scores`, `labels`, `classes` (their names), best first; and `scoring` where the model tells how its scores
             came about.
 
@@ -87,12 +87,12 @@ class DetectionInferencer:
         for batch in in_batches(read_images(sources), self.batch_size):
             samples = self.model.test_step(self.inputs([array for _, array in batch], [names[index] for index, _ in batch]))
             for (index, array), sample in zip(batch, samples, strict=True):
-                results.append(self._result(path_of(sources[index]), array, sample, score_thr))
+                results.append(self._result(name_of(sources[index], index), array, sample, score_thr))
                 if out_dir is not None:
                     _draw(array, results[-1], Path(out_dir) / pictures[index], self.classes)
         return results
 
-    def _result(self, path: str | None, image: np.ndarray, sample: Any, score_thr: float) -> dict[str, Any]:
+    def _result(self, path: str, image: np.ndarray, sample: Any, score_thr: float) -> dict[str, Any]:
         if 'pred_instances' not in sample:
             raise ValueError(f'detection needs a detector, a {type(self.model).__name__} gives no boxes.')
         found = sample.pred_instances

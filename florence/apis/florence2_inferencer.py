@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from torch import Tensor
 
-from florence.apis.image_inputs import ImageSource, list_images, name_of, path_of, read_images
+from florence.apis.image_inputs import ImageSource, list_images, name_of, read_images
 from florence.apis.model_loading import build_model, load_weights_if_given, usable_device
 from florence.apis.readable_inputs import in_batches
 from florence.datasets.transforms import ResizePad, ResizeWhole
@@ -123,7 +123,7 @@ class Florence2Inferencer:
             out_dir: Draw `florence2.png` there, of the first 50 answers.
 
         Returns:
-            Per image that can be read and question, image by image: `path` (None if it is no file), `task`, `input`, `answer`,
+            Per image that can be read and question, image by image: `path` (`image-3` in memory), `task`, `input`, `answer`,
             the text as it was written, and what is read in it: `text`, or `labels` and `boxes`, `quads` or `polygons` in pixels
             of the file, with `scores`.
 
@@ -142,7 +142,7 @@ class Florence2Inferencer:
             for (index, image), view, name in zip(batch, views, names, strict=True):
                 for tag, given in asked:
                     found = self._read(tag, next(answers), view, score_mode)
-                    results.append({'path': path_of(sources[index]), 'task': tag, 'input': given, **found})
+                    results.append({'path': name_of(sources[index], index), 'task': tag, 'input': given, **found})
                     if out_dir is not None and len(shown) < MAX_ROWS:
                         shown.append(_panel(image, Path(name).name, results[-1]))
         if out_dir is not None:

@@ -69,7 +69,7 @@ class FusedRetrievalInferencer:
             out_dir: Draw `retrieval.png` there, with the first five images of each text.
 
         Returns:
-            Per text `text` and `images`, best first: a list of `path` (None if it is no file), `score` of the fusion, `match`,
+            Per text `text` and `images`, best first: a list of `path` (`image-3` in memory), `score` of the fusion, `match`,
             the probability that it is this one if it is one of those ranked, and with two towers `similarity`, their cosine.
 
         Raises:

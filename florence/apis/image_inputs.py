@@ -25,14 +25,9 @@ def list_images(images: ImageSource | Sequence[ImageSource]) -> list[ImageSource
     return sources
 
 
-def path_of(image: ImageSource) -> str | None:
-    """The path of a file; None for an image in memory."""
-    return str(image) if isinstance(image, str | PathLike) else None
-
-
 def name_of(image: ImageSource, index: int) -> str:
-    """What messages call an image: its path, or its place in the list."""
-    return path_of(image) or f'image-{index}'
+    """What messages and results call an image: the path of a file, else its place in the list."""
+    return str(image) if isinstance(image, str | PathLike) else f'image-{index}'
 
 
 def read_image(image: ImageSource) -> np.ndarray:
@@ -76,8 +71,8 @@ def read_crops(images: Sequence[ImageSource], side: int) -> Iterator[tuple[int, 
     return ((index, crop({'img': image})['img']) for index, image in read_images(images))
 
 
-def load_crops(images: ImageSource | Sequence[ImageSource], side: int) -> tuple[list[str | None], list[np.ndarray]]:
-    """`path_of` and crop of each image that `read_crops` can read, all at once."""
+def load_crops(images: ImageSource | Sequence[ImageSource], side: int) -> tuple[list[str], list[np.ndarray]]:
+    """`name_of` and crop of each image that `read_crops` can read, all at once."""
     sources = list_images(images)
     indices, crops = zip(*read_crops(sources, side), strict=True)
-    return [path_of(sources[index]) for index in indices], list(crops)
+    return [name_of(sources[index], index) for index in indices], list(crops)

@@ -67,7 +67,7 @@ class TwoTowerInferencer:
             out_dir: Draw `classification.png` there.
 
         Returns:
-            Per image that can be read `path` (None if it is no file), `class` and `probabilities` (name -> probability, best
+            Per image that can be read `path` (`image-3` in memory), `class` and `probabilities` (name -> probability, best
             first).
 
         Raises:
@@ -107,7 +107,7 @@ class TwoTowerInferencer:
             out_dir: Draw `retrieval.png` there.
 
         Returns:
-            Per text `text` and `images`, a list of `path` (None if it is no file) and `score` (cosine), best first.
+            Per text `text` and `images`, a list of `path` (`image-3` in memory) and `score` (cosine), best first.
 
         Raises:
             ValueError: If there is no image, or none can be read.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from florence.apis.image_inputs import ImageSource, list_images, path_of, read_crops
+from florence.apis.image_inputs import ImageSource, list_images, name_of, read_crops
 from florence.apis.meter_loading import load_meter, read_meter_config
 from florence.apis.readable_inputs import in_batches
 from florence.apis.word_attention import draw_word_attention
@@ -70,7 +70,7 @@ class VQAInferencer:
             attention: Also draw what the words of each question look at: `attention_1.png` and so on in `out_dir`.
 
         Returns:
-            Per image that can be read and question, image by image: `path` (None if it is no file), `question`, `answer`,
+            Per image that can be read and question, image by image: `path` (`image-3` in memory), `question`, `answer`,
             `answers` (answer -> probability, best first; each answer is judged apart, so that they need not sum to 1), and with
             `attention` its picture.
 
@@ -92,7 +92,7 @@ class VQAInferencer:
                 for question in ([questions[index]] if paired else questions)
             ]
             for (place, question), answers in zip(asked, self._answer(crops, asked, num_answers), strict=True):
-                path, best = path_of(sources[indices[place]]), list(answers)[:SHOWN_ANSWERS]
+                path, best = name_of(sources[indices[place]], indices[place]), list(answers)[:SHOWN_ANSWERS]
                 results.append({'path': path, 'question': question, 'answer': best[0], 'answers': answers})
                 if attention:
                     picture = Path(str(out_dir), f'attention_{len(results)}.png')

@@ -63,7 +63,7 @@ def test_names_and_places_in_the_original_image(tmp_path):
     with Image.open(tmp_path / 'out/squares.png') as picture:
         assert picture.size == (384, 256)
     (again,) = inferencer(squares(4), ['blue'], background_names=['red'], score_thr=0.5)
-    assert again['path'] is None and again['classes'] == ['blue'] and again['scoring']['background'] == ['red']
+    assert again['path'] == 'image-0' and again['classes'] == ['blue'] and again['scoring']['background'] == ['red']
 
 
 def test_batches_give_the_same_and_pictures_do_not_overwrite_each_other(tmp_path):

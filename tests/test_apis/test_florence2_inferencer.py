@@ -78,7 +78,7 @@ def test_images_are_files_or_in_memory(trained):
     inferencer = Florence2Inferencer(str(trained / 'config.py'), str(trained / 'model.pth'))
     (expected,) = inferencer(paths(trained)[0], ['<OD>'])
     image = Image.open(paths(trained)[0])
-    assert inferencer([image, np.asarray(image)], ['<OD>']) == [{**expected, 'path': None}] * 2
+    assert inferencer([image, np.asarray(image)], ['<OD>']) == [{**expected, 'path': f'image-{index}'} for index in range(2)]
     with pytest.raises(ValueError, match='a path, an array or a Pillow image, image 1 is of type int'):
         inferencer([image, 3], ['<OD>'])
 
@@ -93,7 +93,9 @@ def test_what_cannot_be_read_is_left_out_and_named(trained, tmp_path, monkeypatc
     assert len(said) == 1 and said[0].startswith('1 of 4 images are left out:') and 'bad.png' in said[0]
     with pytest.raises(ValueError, match='no image can be read: cannot decode image .*bad.png'):
         inferencer(tmp_path / 'bad.png', ['<OD>'])
+    image = np.asarray(Image.open(paths(trained)[0]))
     (tmp_path / 'cut.png').write_bytes(Path(paths(trained)[0]).read_bytes()[:200])
+    assert [found['path'] for found in inferencer([Image.open(tmp_path / 'cut.png'), image], ['<OD>'])] == ['image-1']
     with pytest.raises(ValueError, match='no image can be read: cannot decode image .*cut.png: .*truncated'):
         inferencer(Image.open(tmp_path / 'cut.png'), ['<OD>'])
 

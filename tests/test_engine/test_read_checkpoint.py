@@ -70,7 +70,9 @@ def test_an_address_where_nothing_is(served):
 
 
 def test_no_such_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no checkpoint '.*none.pth': check the path"):
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint '.*/other': check the path, or train the config of that name"):
+        read_checkpoint(tmp_path / 'other')
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint '.*none.pth': check the path\.$"):
         read_checkpoint(tmp_path / 'none.pth')
 
 

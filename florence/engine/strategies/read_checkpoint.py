@@ -30,7 +30,8 @@ def read_checkpoint(filename: str | os.PathLike) -> dict[str, Any]:
         if Path(filename).is_dir():
             return {'state_dict': consolidated_weights(filename), 'meta': {}}
         if not Path(filename).exists():
-            raise FileNotFoundError(f'no checkpoint {filename!r}: check the path.')
+            advice = '' if Path(filename).suffix else ', or train the config of that name first: it is no work dir yet'
+            raise FileNotFoundError(f'no checkpoint {filename!r}: check the path{advice}.')
     try:
         checkpoint = _load_checkpoint(filename, map_location='cpu')
     # KeyError: what unpickling makes of a text file.

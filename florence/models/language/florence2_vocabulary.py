@@ -49,7 +49,8 @@ def load_vocabulary(path: str | Path) -> Vocabulary:
     else:
         raise FileNotFoundError(
             f'no vocabulary of Florence-2 at {path}: expected a tokenizer.json, or a folder with tokenizer.json, with vocab.json '
-            'and merges.txt, or with encoder.json, vocab.bpe and dict.txt'
+            'and merges.txt, or with encoder.json, vocab.bpe and dict.txt; copy those of the release there, or name their folder '
+            'in model.tokenizer.vocabulary'
         )
     return _checked(vocabulary, path)
 
