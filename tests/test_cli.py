@@ -114,6 +114,7 @@ def test_infer_classifies_and_retrieves(trained, tmp_path):
         (['tools/train.py', NANO, '--cfg-options', 'modle.embed_dims=3'], "Did you mean 'model'?"),
         (['tools/train.py', NANO, '--cfg-options', 'train_dataloader.batchsize.x=3'], "Did you mean 'batch_size'?"),
         (['tools/train.py', 'configs/none.py'], 'no config file'),
+        (['tools/train.py', NANO.replace('digits', 'digit')], f'mmdet::NAME.py. Did you mean {NANO!r}?'),
         (['tools/train.py', NANO, '--load-from', 'none.pth'], 'no checkpoint'),
         (['tools/test.py', NANO, 'none.pth'], 'no checkpoint'),
         (['tools/infer.py', 'retrieve', 'x.png', '--model', 'none', '--text', 'a'], 'no file'),

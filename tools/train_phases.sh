@@ -15,6 +15,11 @@ if [ ${#configs[@]} -eq 0 ]; then
     exit 2
 fi
 for config in "${configs[@]}"; do
+    case $config in
+        -*)
+            echo "error: $config stands among the configs; arguments of tools/train.py come after --: CONFIG... -- $config" >&2
+            exit 2 ;;
+    esac
     [ -f "$config" ] || { echo "error: no config $config" >&2; exit 2; }
 done
 for argument in "$@"; do

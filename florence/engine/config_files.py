@@ -29,7 +29,10 @@ def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Conf
     if '::' in path:
         cfg = _packaged_config(path)
     elif not Path(path).is_file():
-        raise FileNotFoundError(f'no config file {path!r}: expected a path such as configs/unicl/NAME.py or mmdet::NAME.py.')
+        hint = did_you_mean(path, map(str, Path(path).parent.glob('*.py')))
+        raise FileNotFoundError(
+            f'no config file {path!r}: expected a path such as configs/unicl/NAME.py or mmdet::NAME.py.{hint}'
+        )
     else:
         cfg = Config.fromfile(path)
     if cfg_options:

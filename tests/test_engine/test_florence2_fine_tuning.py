@@ -108,9 +108,9 @@ def test_the_tool_writes_weights_of_the_config_without_lora(run, tmp_path, capsy
     torch.testing.assert_close(*memory, atol=1e-5, rtol=0)
 
     for arguments, sentence in (
-        ((tmp_path / 'plain.py', tmp_path / 'merged.pth'), 'has no adapters to merge: give the config of the training'),
+        ((tmp_path / 'plain.py', tmp_path / 'merged.pth'), 'merged.pth has no LoRA adapters to merge'),
         ((tmp_path / 'plain.py', run / 'whole/iter_4.pth'), 'has LoRA adapters, this model has none'),
-        ((run / 'config.py', run / 'base.pth'), 'does not fit this model'),
+        ((run / 'config.py', run / 'base.pth'), 'base.pth has no LoRA adapters to merge: it can be used as it is'),
         ((run / 'nowhere.py', run / 'base.pth'), 'nowhere.py'),
     ):
         with pytest.raises(SystemExit) as stopped:

@@ -92,6 +92,7 @@ def test_several_ranks(start, tmp_path, monkeypatch):
         ((), 'usage:'),
         (('--', '--amp'), 'usage:'),
         (('one.py', 'three.py'), 'no config three.py'),
+        (('one.py', '--amp'), 'arguments of tools/train.py come after --: CONFIG... -- --amp'),
         (('one.py', '--', '--work-dir=x'), '--work-dir=x cannot be given to several phases'),
         (('one.py', '--', '--load-from', 'x'), '--load-from cannot be given to several phases'),
     ],

@@ -13,8 +13,8 @@ import florence  # noqa: F401  (first: it mends mmengine)
 from mmengine.config import Config
 
 from florence.apis.model_loading import build_model, load_weights
-from florence.models.converters.checkpoint_file import write_state_dict
-from florence.models.florence2.lora import merge_lora
+from florence.models.converters.checkpoint_file import read_state_dict, write_state_dict
+from florence.models.florence2.lora import merge_lora, require_adapters
 from florence.user_errors import ending_in_words
 
 
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     with ending_in_words():
         model = build_model(Config.fromfile(args.config), 'florence')
+        require_adapters(read_state_dict(args.checkpoint, weights_only=False), str(args.checkpoint))
         load_weights(model, str(args.checkpoint))
         merge_lora(model)
         write_state_dict(model.state_dict(), args.target, wrapper='state_dict')

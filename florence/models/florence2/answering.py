@@ -88,11 +88,7 @@ class Answering:
         Raises:
             ValueError: If numbers of images and prompts differ, or what is read or asked for is longer than the positions.
         """
-        positions = self.language_model.max_positions
-        if search.max_new_tokens > positions:
-            raise ValueError(
-                f'max_new_tokens={search.max_new_tokens} exceeds the {positions} positions of the decoder: ask for fewer.'
-            )
+        require_room(search, self.language_model.max_positions)
         if len(image_tokens) not in (1, len(prompts)):
             raise ValueError(f'{len(image_tokens)} images for {len(prompts)} prompts: give one image, or one for each prompt.')
         names = [str(number) for number in range(len(prompts))] if names is None else names
@@ -132,4 +128,16 @@ def require_positions(positions: int, lengths: Tensor, names: Sequence[str], wha
         raise ValueError(
             f'sample {names[longest]!r}: {what} makes {int(lengths[longest])} tokens, the language model has {positions} '
             f'positions: {advice}.'
+        )
+
+
+def require_room(search: BeamSettings, positions: int) -> None:
+    """Check that the longest answer fits into the positions of the decoder.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if search.max_new_tokens > positions:
+        raise ValueError(
+            f'max_new_tokens={search.max_new_tokens} exceeds the {positions} positions of the decoder: ask for fewer.'
         )

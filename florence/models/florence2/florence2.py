@@ -17,7 +17,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from florence.models.data_preprocessors import ImageTextPreprocessor
-from florence.models.florence2.answering import Answering, require_positions
+from florence.models.florence2.answering import Answering, require_positions, require_room
 from florence.models.florence2.image_tokens import ImageTokens
 from florence.models.florence2.language_model import LanguageModel
 from florence.models.florence2.lora import add_lora, require_same_adapters
@@ -83,6 +83,7 @@ class Florence2(BaseModel):
         self.projector = ImageTokens(self.vision_tower.embed_dims, self.language_model.embed_dims, **(projector or {}))
         longest = dict(max_new_tokens=self.language_model.max_positions)
         self.search = BeamSettings(**{**RELEASED_SEARCH, **longest, **(search or {})})
+        require_room(self.search, self.language_model.max_positions)
         self.attends_to_padding = attends_to_padding
         if smooth_locations:
             smooth_rows_(self.language_model.token_embedding.weight, words.location_ids())

@@ -5,7 +5,7 @@ them: weights from before the fine-tuning load as they are. A layer that is froz
 under `frozen_stages`, gets no adapter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -109,6 +109,16 @@ def require_same_adapters(model: nn.Module, weights: dict[str, Tensor], prefix: 
         f'the LoRA adapters of the checkpoint are not those of this model: {other} is {given.get(other, "missing")} there and '
         f'{own.get(other, "missing")} here; give the lora of the config of its training.'
     )
+
+
+def require_adapters(weights: Mapping[str, Tensor], source: str) -> None:
+    """Check that there is something to merge.
+
+    Raises:
+        ValueError: If no weight is an adapter's.
+    """
+    if not any(map(is_adapter, weights)):
+        raise ValueError(f'{source} has no LoRA adapters to merge: it can be used as it is.')
 
 
 def is_adapter(name: str) -> bool:

@@ -226,6 +226,8 @@ def test_the_decoder_has_the_last_word_on_the_length_of_targets_and_answers(pair
         model.training_tokens(['<loc_1>' * 95], ['a'])
     with pytest.raises(ValueError, match='max_new_tokens=97 exceeds the 96 positions'):
         model.generate(torch.zeros(1, 10, 32), ['What?'], BeamSettings(max_new_tokens=97))
+    with pytest.raises(ValueError, match='max_new_tokens=97 exceeds the 96 positions'):
+        tiny_florence2(search=dict(max_new_tokens=97))
 
 
 @pytest.mark.parametrize('field', ['prompt', 'target'])
