@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from types import FrameType
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ class StopOnSignalHook(Hook):
 
     def before_train(self, runner) -> None:
         """Listen."""
-        self._owner = os.getpid()
+        self._owner, self._train = os.getpid(), type(runner).train.__code__
         self._previous = {number: signal.signal(number, self._note) for number in SIGNALS}
 
     def after_train(self, runner) -> None:
@@ -44,16 +45,26 @@ class StopOnSignalHook(Hook):
         for number, previous in self._previous.items():
             signal.signal(number, previous or signal.SIG_DFL)
 
-    def _note(self, number: int, frame: Any) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._owner:  # a forked worker
-            if number == signal.SIGINT:  # its owner goes on to the end of the iteration, and ends it then
-                return
-            os._exit(128 + number)
+            if number != signal.SIGINT:  # else its owner goes on to the end of the iteration, and ends it then
+                os._exit(128 + number)
+            return
+        if not self._is_training(frame):
+            self.after_train(None)
+            os.kill(os.getpid(), number)
+            return
         if number == signal.SIGINT and self.received and time.monotonic() - self._received_at > SAME_KEY_PRESS:
             raise KeyboardInterrupt
         if not self.received and number == signal.SIGINT:
             os.write(2, b'Ctrl-C: a checkpoint is saved after this iteration; again ends at once\n')
         self.received, self._received_at = number, time.monotonic()
+
+    def _is_training(self, frame: FrameType | None) -> bool:
+        """Whether the signal came within the training: one that an error ended has left the handler behind."""
+        while frame is not None and frame.f_code is not self._train:
+            frame = frame.f_back
+        return frame is not None
 
     def after_train_iter(self, runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         """Save and exit, if the signal came to any rank.

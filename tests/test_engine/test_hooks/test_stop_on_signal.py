@@ -1,15 +1,18 @@
 """SIGTERM and Ctrl-C: a checkpoint, exit status 143 or 130, and the handler that was there before."""
 
 import signal
+import time
 from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
 from toy_training import hook_of, toy_config, toy_train, toy_train_until_stopped
 
 from florence.engine.hooks import StopOnSignalHook
 from florence.engine.hooks import stop_on_signal as module
+from florence.engine.runner import StrategyRunner
 
 
 @pytest.fixture
@@ -24,8 +27,15 @@ def own_handler():
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture
+def default_key():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_the_run_is_saved_and_ends_with_128_more(number, tmp_path, own_handler):
+def test_the_run_is_saved_and_ends_with_128_more(number, tmp_path, own_handler, default_key):
     runner, losses = toy_train_until_stopped(toy_config(tmp_path, stop_at=6, stop_signal=number))  # asserts the status
     assert list(losses) == list(range(1, 7))
     assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['iter_4.pth', 'iter_6.pth']
@@ -36,8 +46,6 @@ def test_the_run_is_saved_and_ends_with_128_more(number, tmp_path, own_handler):
 
 
 def test_what_the_periodic_save_has_just_written_is_not_written_twice(tmp_path, monkeypatch):
-    from florence.engine.runner import StrategyRunner
-
     saves = []
     save = StrategyRunner.save_checkpoint
     monkeypatch.setattr(StrategyRunner, 'save_checkpoint', lambda *args, **kwargs: (saves.append(args[2]), save(*args, **kwargs)))
@@ -72,6 +80,7 @@ def test_a_forked_worker_ends_at_once(monkeypatch):
 def test_a_second_key_press_ends_at_once_but_a_launcher_repeats_the_first(monkeypatch, capfd):
     hook, now = StopOnSignalHook(), [100.0]
     hook._owner = module.os.getpid()
+    monkeypatch.setattr(hook, '_is_training', lambda frame: True)
     monkeypatch.setattr(module.time, 'monotonic', lambda: now[0])
     for later in (0.0, 0.1):
         now[0] += later
@@ -81,6 +90,22 @@ def test_a_second_key_press_ends_at_once_but_a_launcher_repeats_the_first(monkey
     now[0] += 2
     with pytest.raises(KeyboardInterrupt):
         hook._note(signal.SIGINT, None)
+
+
+def test_after_a_training_that_an_error_ended_signals_are_what_they_were(tmp_path, default_key):
+    class Failure(Hook):
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            raise RuntimeError('of the user')
+
+    runner = StrategyRunner.from_cfg(toy_config(tmp_path))
+    runner.register_hook(Failure())
+    with pytest.raises(RuntimeError, match='of the user'):
+        runner.train()
+    assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        module.os.kill(module.os.getpid(), signal.SIGINT)
+        time.sleep(1)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_ranks_agree_at_their_interval_only(monkeypatch):
