@@ -143,9 +143,11 @@ class CocoDetection(GuardedSamples, BaseDataset):
         )
 
     def _require_boxes(self, num_of_any_class: int) -> None:
-        if self._table.num_boxes or not (num_of_any_class or self.dirt):
+        # A file without annotations may have other faults: its images are a set, too.
+        lost = {what: count for what, count in self.dirt.items() if what.startswith(('annotations', 'boxes'))}
+        if self._table.num_boxes or not (num_of_any_class or lost):
             return
-        reasons = [f'{count} {what}' for what, count in self.dirt.items()]
+        reasons = [f'{count} {what}' for what, count in lost.items()]
         if num_of_any_class:
             reasons.append(
                 f'{num_of_any_class} boxes of other classes than {", ".join(map(repr, self._metainfo["classes"][:5]))}'
