@@ -73,6 +73,11 @@ def tiny_config(work_dir, options: dict | None = None, *, launcher: str = 'none'
     return cfg
 
 
+def strategy_options(name: str) -> dict:
+    """Overrides that choose 'ddp' or 'zero1' to 'zero3'."""
+    return {} if name == 'ddp' else {'strategy': dict(type='DeepSpeedStrategy', stage=int(name[-1]))}
+
+
 def train(cfg: Config) -> tuple[StrategyRunner, Recorder]:
     """Run a training in this process."""
     runner = StrategyRunner.from_cfg(cfg)

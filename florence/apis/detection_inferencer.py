@@ -87,7 +87,7 @@ class DetectionInferencer:
         for batch in in_batches(read_images(sources), self.batch_size):
             samples = self.model.test_step(self.inputs([array for _, array in batch], [names[index] for index, _ in batch]))
             for (index, array), sample in zip(batch, samples, strict=True):
-                results.append(self._result(name_of(sources[index], index), array, sample, score_thr))
+                results.append(self._result(names[index], array, sample, score_thr))
                 if out_dir is not None:
                     _draw(array, results[-1], Path(out_dir) / pictures[index], self.classes)
         return results

@@ -139,10 +139,10 @@ class Florence2Inferencer:
             names = [name_of(sources[index], index) for index, _ in batch]
             prompts = [[make_prompt(tag, given, view.size, view.canvas) for tag, given in asked] for view in views]
             answers = self._answers([view.pixels for view in views], prompts, names)
-            for (index, image), view, name in zip(batch, views, names, strict=True):
+            for (_, image), view, name in zip(batch, views, names, strict=True):
                 for tag, given in asked:
                     found = self._read(tag, next(answers), view, score_mode)
-                    results.append({'path': name_of(sources[index], index), 'task': tag, 'input': given, **found})
+                    results.append({'path': name, 'task': tag, 'input': given, **found})
                     if out_dir is not None and len(shown) < MAX_ROWS:
                         shown.append(_panel(image, Path(name).name, results[-1]))
         if out_dir is not None:

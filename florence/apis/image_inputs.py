@@ -8,7 +8,7 @@ from PIL import Image
 
 from florence.apis.readable_inputs import read_each
 from florence.datasets.transforms import LoadImage, ResizeCenterCrop
-from florence.datasets.transforms.load_image import upright_rgb
+from florence.datasets.transforms.load_image import decoding, upright_rgb
 
 ImageSource = str | PathLike | np.ndarray | Image.Image
 
@@ -37,13 +37,9 @@ def read_image(image: ImageSource) -> np.ndarray:
         ValueError: If the file is missing or broken, or the array is no such image.
     """
     if isinstance(image, Image.Image):
-        try:
+        # Pillow reads a file when its pixels are asked for.
+        with decoding(getattr(image, 'filename', '') or 'of Pillow'):
             return upright_rgb(image)
-        except MemoryError:
-            raise
-        # Pillow reads a file when its pixels are asked for, and on broken bytes raises what it likes.
-        except Exception as error:
-            raise ValueError(f'cannot decode image {getattr(image, "filename", "") or "of Pillow"}: {error}') from error
     if not isinstance(image, np.ndarray):
         return LoadImage()({'img_path': str(image), 'sample_id': str(image)})['img']
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:

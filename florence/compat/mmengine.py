@@ -77,14 +77,21 @@ def _streams_have_no_last_batch(module: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _without_deepspeed(module: Any) -> Iterator[None]:
-    loaded = {name: sys.modules[name] for name in ['deepspeed'] if name in sys.modules}
-    sys.modules['deepspeed'] = None  # type: ignore[assignment]  # its import fails, which this module is prepared for
+def _imported_as(name: str, stand_in: Any) -> Iterator[None]:
+    """Within the block `import NAME` gives the stand-in; None: it fails."""
+    loaded = {name: sys.modules[name]} if name in sys.modules else {}
+    sys.modules[name] = stand_in
     try:
         yield
     finally:
-        del sys.modules['deepspeed']
+        del sys.modules[name]
         sys.modules.update(loaded)
+
+
+@contextmanager
+def _without_deepspeed(module: Any) -> Iterator[None]:
+    with _imported_as('deepspeed', None):  # which this module is prepared for
+        yield
 
 
 class _Adafactor:
@@ -98,16 +105,9 @@ class _Adafactor:
 
 @contextmanager
 def _transformers_when_needed(module: Any) -> Iterator[None]:
-    if importlib.util.find_spec('transformers') is None:
+    is_installed = importlib.util.find_spec('transformers') is not None
+    with _imported_as('transformers', SimpleNamespace(Adafactor=_Adafactor) if is_installed else None):
         yield
-        return
-    loaded = {name: sys.modules[name] for name in ['transformers'] if name in sys.modules}
-    sys.modules['transformers'] = SimpleNamespace(Adafactor=_Adafactor)  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules['transformers']
-        sys.modules.update(loaded)
 
 
 def _appended(history: Any, value: float, max_length: int) -> Any:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import torch.distributed as dist
-from tiny_training import Recorder
+from tiny_training import Recorder, strategy_options
 
 from florence.engine.config_files import load_config
 from florence.engine.launch import prepare_distributed
@@ -46,8 +46,7 @@ class LossRecorder(Recorder):
 def main() -> None:
     folder = Path(sys.argv[1])
     for name in sys.argv[2:]:
-        stage = {} if name == 'ddp' else {'strategy': dict(type='DeepSpeedStrategy', stage=int(name[-1]))}
-        cfg = load_config(CONFIG, {**OPTIONS, **stage, 'load_from': str(folder / 'model.pth')})
+        cfg = load_config(CONFIG, {**OPTIONS, **strategy_options(name), 'load_from': str(folder / 'model.pth')})
         prepare_distributed(cfg, 'pytorch')
         cfg.work_dir = str(folder / name)
         runner = StrategyRunner.from_cfg(cfg)

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch.distributed as dist
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
-from tiny_training import tiny_config, train
+from tiny_training import strategy_options, tiny_config, train
 
 from florence.models.two_tower import TwoTower
 from florence.registry import HOOKS, METRICS, MODELS
@@ -75,8 +75,7 @@ class MetricRecorder(Hook):
 def main() -> None:
     folder = Path(sys.argv[1])
     for name in sys.argv[2:]:
-        stage = {} if name == 'ddp' else {'strategy': dict(type='DeepSpeedStrategy', stage=int(name[-1]))}
-        cfg = tiny_config(folder / name, stage, launcher='pytorch', ranks=2)
+        cfg = tiny_config(folder / name, strategy_options(name), launcher='pytorch', ranks=2)
         cfg.merge_from_dict(OPTIONS)
         cfg.custom_hooks.append(dict(type='MetricRecorder'))
         runner, recorder = train(cfg)

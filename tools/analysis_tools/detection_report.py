@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
-from florence.engine.cfg_options import add_cfg_options
+
 from florence.apis.detection_report import make_detection_report
+from florence.engine.cfg_options import add_cfg_options
 from florence.engine.config_files import load_config
 from florence.user_errors import USER_ERRORS, in_words
 

@@ -15,8 +15,8 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from florence.engine.cfg_options import add_cfg_options
 from florence.atomic_files import write_json
+from florence.engine.cfg_options import add_cfg_options
 from florence.engine.config_files import load_config
 
 

@@ -9,9 +9,9 @@ import sys
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
 import torch
 
-from florence.engine.cfg_options import add_cfg_options
 from florence.apis.retrieval import embed_dataset
 from florence.apis.two_tower_loading import load_two_tower
+from florence.engine.cfg_options import add_cfg_options
 from florence.engine.config_files import load_config
 from florence.visualization import draw_retrieval_gallery, search_images, search_texts
 

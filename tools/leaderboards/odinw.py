@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
-from florence.engine.cfg_options import add_cfg_options
+
 from florence.apis.odinw import OdinwRun, run_odinw
+from florence.engine.cfg_options import add_cfg_options
 from florence.engine.launch import LAUNCHERS
 from florence.evaluation.leaderboards.odinw_submission import check_odinw_submission
 from florence.evaluation.leaderboards.odinw_table import MODES, to_markdown

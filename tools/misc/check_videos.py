@@ -14,9 +14,9 @@ import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for cu
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
-from florence.engine.cfg_options import add_cfg_options
 from florence.datasets.video.open_video import BACKENDS
 from florence.datasets.video.video_faults import fault_of
+from florence.engine.cfg_options import add_cfg_options
 from florence.engine.config_files import load_config
 
 

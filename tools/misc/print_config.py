@@ -7,6 +7,7 @@ import argparse
 import sys
 
 import florence  # noqa: F401  (first: it mends mmcv, mmdet and mmaction2 for current versions)
+
 from florence.engine.cfg_options import add_cfg_options
 from florence.engine.config_files import iter_types, load_config, resolve_type, source_location
 

@@ -19,7 +19,7 @@ from florence.models.converters.florence2 import FORMATS, florence2_to_florence,
 from florence.models.converters.florence2_config import florence2_settings
 from florence.models.converters.florence2_folder import write_florence2_folder
 from florence.models.language import Florence2Tokenizer, TokenizerModule
-from florence.user_errors import in_words
+from florence.user_errors import USER_ERRORS, in_words
 
 
 def converted(source: Path, vocabulary: Path | None) -> dict:
@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--release', type=Path, metavar='FOLDER', help='with --reverse: the release that was trained on')
     parser.add_argument('--rows', type=int, help='with --reverse: rows of the table of words, 51328 in files of transformers')
     args = parser.parse_args(arguments)
+    if args.release and not args.reverse:
+        parser.error('--release belongs to --reverse: it says what the folder is made of.')
     try:
         if args.reverse:
             state_dict = read_state_dict(args.source, weights_only=False)
@@ -58,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
             if config.is_file():
                 print(json.dumps(florence2_settings(json.loads(config.read_text()))))
         write_state_dict(result, args.target)
-    except (ValueError, KeyError, OSError) as error:
+    except USER_ERRORS as error:
         sys.exit(in_words(error))
 
 

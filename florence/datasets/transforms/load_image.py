@@ -1,6 +1,8 @@
 """Decode an image file, or the bytes of one, to the upright RGB pixels that a person would see."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,20 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def upright_rgb(image: Image.Image) -> np.ndarray:
     """The pixels of a Pillow image as a person would see it, `(H, W, 3)` uint8 RGB; raises as `to_rgb`."""
     return np.array(to_rgb(ImageOps.exif_transpose(image)))
+
+
+@contextmanager
+def decoding(name: object) -> Iterator[None]:
+    """Errors of a decoder within the block become a `BadSample`, a `ValueError` that names the image."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except UnidentifiedImageError as error:
+        raise BadSample(f'cannot decode image {name}: the file is no image of a known format') from error
+    # On broken bytes decoders raise what they like: OSError, SyntaxError, struct.error, IndexError, ...
+    except Exception as error:
+        raise BadSample(f'cannot decode image {name}: {error}') from error
 
 
 @TRANSFORMS.register_module()
@@ -76,14 +92,6 @@ class LoadImage(BaseTransform):
     def _decode(data: bytes, name: str) -> np.ndarray:
         if not data:
             raise BadSample(f'cannot decode image {name}: the file is empty')
-        try:
-            with Image.open(io.BytesIO(data)) as image:
-                image.load()
-                return upright_rgb(image)
-        except MemoryError:
-            raise
-        except UnidentifiedImageError as error:
-            raise BadSample(f'cannot decode image {name}: the file is no image of a known format') from error
-        # On broken bytes decoders raise what they like: OSError, SyntaxError, struct.error, IndexError, ...
-        except Exception as error:
-            raise BadSample(f'cannot decode image {name}: {error}') from error
+        with decoding(name), Image.open(io.BytesIO(data)) as image:
+            image.load()
+            return upright_rgb(image)

@@ -42,6 +42,9 @@ class StopOnSignalHook(Hook):
 
     def after_train(self, runner) -> None:
         """Listen no more."""
+        self._give_handlers_back()
+
+    def _give_handlers_back(self) -> None:
         for number, previous in self._previous.items():
             signal.signal(number, previous or signal.SIG_DFL)
 
@@ -51,7 +54,7 @@ class StopOnSignalHook(Hook):
                 os._exit(128 + number)
             return
         if not self._is_training(frame):
-            self.after_train(None)
+            self._give_handlers_back()
             os.kill(os.getpid(), number)
             return
         if number == signal.SIGINT and self.received and time.monotonic() - self._received_at > SAME_KEY_PRESS:
@@ -82,7 +85,7 @@ class StopOnSignalHook(Hook):
             runner.save_checkpoint(runner.work_dir, name, by_epoch=False)
         if is_main_process():
             write_pointer(runner.work_dir, path)
-        self.after_train(runner)
+        self._give_handlers_back()
         runner.logger.info(f'told to stop by signal {number}: saved {path}; the same command with --resume goes on from it')
         raise SystemExit(128 + number)
 

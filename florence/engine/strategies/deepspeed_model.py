@@ -41,7 +41,10 @@ class DeepSpeedModel(nn.Module):
         """Switch mode of the wrapped model; under ZeRO-3 every rank must call it, see `WholeInEvaluation`."""
         self.training = mode
         self.engine.train(mode)
-        (self.weights.split if mode else self.weights.gather)()
+        if mode:
+            self.weights.split()
+        else:
+            self.weights.gather()
         return self
 
     def state_dict(self, *args, **kwargs) -> dict:
